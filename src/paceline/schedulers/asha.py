@@ -1,0 +1,349 @@
+"""ASHA: asynchronous successive halving (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning").
+
+    a free worker asks (algorithm 2, `get_job`):
+        for each rung from the highest below the top down to the bottom:
+            if one of its best ⌊n/η⌋ results was not promoted yet: promote the best of these
+        otherwise start a new config in the bottom rung
+
+No worker ever waits: there is always a promotion, or a new config. A promotion is marked when the job is handed out,
+not when it returns. A promotion that was lost with its worker is promotable again; one whose training failed for good
+ranks last in the rung above. Readings where the paper leaves room:
+
+`variant`   "promote" is the paper's: a trial pauses at its rung and goes on when the rung has grown around it. "stop" is
+            the rule of Ray Tune, Optuna and Syne Tune: at each rung a trial goes on at once if it is among the best
+            max(1, ⌊n/η⌋) of those that came before it and itself, else it is stopped for ever (Optuna's form; the
+            first to arrive always goes on). Results differ.
+`brackets`  more than one is asynchronous Hyperband: bracket b leaves out the b lowest rungs. A free worker serves the
+            bracket to which the rule assigns it, "resource": the one with the least resource issued so far, as each of
+            Hyperband's brackets gets the same; or "trained": the one with the least ⌊(trials at R)·(b+1)/(number of
+            brackets)⌋, which is the first author's code. Ties go to the bracket that starts lowest. Each bracket has its own rungs.
+`max_resource=None`  the infinite horizon (section 3.3): rungs are added as promotions reach them.
+`rung_value`  what ranks a trial at a rung: its "last" value there, or the "best" so far (the first author's code).
+`delay`     D-ASHA (Li et al. 2022, Hyper-Tune): a rung promotes only while it has at least η·(m+1) results, where m is
+            the number of trials in or on their way to the next; fewer wrong promotions at the start.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from paceline.decisions import Decision, ResumeTrial, StartTrial, StopTrial
+from paceline.errors import SettingError
+from paceline.events import Job, Trial, TrialId
+from paceline.ledger import TrialState
+from paceline.samplers.base import Context
+from paceline.schedulers.base import BracketView, Explanation, RungView, Scheduler, SchedulerSettings
+from paceline.schedulers.rungs import Rung, compare, extend_resources, rung_resources
+from paceline.schedulers.successive_halving import check_resources
+from paceline.settings import at_least, one_of
+
+
+class ASHA(SchedulerSettings, frozen=True, kw_only=True, tag=True):
+    """Asynchronous successive halving; see this file's head for the readings.
+
+    Args:
+        max_resource: R, in the study's unit; `None` for the infinite horizon.
+        min_resource: r, what every config is trained to first.
+        reduction_factor: η; the paper's experiments use 4.
+        variant: `"promote"` pauses and resumes trials; `"stop"` decides once, at each rung.
+        brackets: how many; 1 is ASHA, more is asynchronous Hyperband.
+        bracket_rule: which bracket a free worker serves.
+        rung_value: what ranks a trial at a rung.
+        resume: go on from checkpoints; otherwise each promotion trains anew.
+        delay: promote later, and less often wrongly.
+        sampler: where new configs come from.
+    """
+
+    max_resource: int | None
+    min_resource: int = 1
+    reduction_factor: int = 3
+    variant: Literal["promote", "stop"] = "promote"
+    brackets: int = 1
+    bracket_rule: Literal["resource", "trained"] = "resource"
+    rung_value: Literal["last", "best"] = "last"
+    resume: bool = True
+    delay: bool = False
+
+    growing = ("max_resource",)
+
+    def __post_init__(self) -> None:
+        """Validate.
+
+        Raises:
+            SettingError: a setting is wrong.
+        """
+        top = self.min_resource if self.max_resource is None else self.max_resource
+        check_resources(self.min_resource, top, self.reduction_factor)
+        one_of("variant", self.variant, ("promote", "stop"))
+        one_of("bracket_rule", self.bracket_rule, ("resource", "trained"))
+        one_of("rung_value", self.rung_value, ("last", "best"))
+        at_least("brackets", self.brackets, 1)
+        if self.max_resource is not None:
+            n_rungs = len(rung_resources(self.min_resource, self.max_resource, self.reduction_factor))
+            if self.brackets > n_rungs:
+                raise SettingError("brackets", self.brackets, expected=f"at most {n_rungs}, the number of rungs")
+        if self.delay and self.variant == "stop":
+            raise SettingError("delay", self.delay, expected='False with variant="stop", which promotes nobody')
+
+    def build(self, context: Context) -> AshaScheduler:
+        """The scheduler."""
+        return AshaScheduler(self, context)
+
+
+class Bracket:
+    """The rungs of one bracket.
+
+    Args:
+        start_resource: of its bottom rung.
+        settings: ASHA's.
+    """
+
+    def __init__(self, start_resource: int, settings: ASHA) -> None:
+        self.eta = settings.reduction_factor
+        self.is_infinite = settings.max_resource is None
+        self.issued = 0  # units of resource, for the bracket rule
+        top = settings.max_resource
+        resources = [start_resource] if top is None else rung_resources(start_resource, top, self.eta)
+        self.rungs = [Rung(resource, self.eta) for resource in resources]
+
+    @property
+    def top(self) -> Rung | None:
+        """The rung from which nobody is promoted; the infinite horizon has none."""
+        return None if self.is_infinite else self.rungs[-1]
+
+    def index(self, resource: int) -> int:
+        """The index of the rung at this resource; on the infinite horizon a missing one is added."""
+        if self.is_infinite:
+            while self.rungs[-1].resource < resource:
+                self.rungs.append(Rung(self.rungs[-1].resource * self.eta, self.eta))
+        for i, rung in enumerate(self.rungs):
+            if rung.resource == resource:
+                return i
+        raise AssertionError(f"no rung at resource {resource}")
+
+    def next_resource(self, index: int) -> int:
+        """What a trial promoted from this rung is trained to."""
+        return self.rungs[index + 1].resource if index + 1 < len(self.rungs) else self.rungs[index].resource * self.eta
+
+    def below_top(self) -> Iterator[tuple[int, Rung]]:
+        """The rungs that may promote, with their indices, from the highest down."""
+        last = len(self.rungs) - (1 if self.is_infinite else 2)
+        for i in range(last, -1, -1):
+            yield i, self.rungs[i]
+
+    def extend(self, max_resource: int) -> None:
+        """Add rungs above the top, which thereby becomes a rung that promotes."""
+        resources = extend_resources([rung.resource for rung in self.rungs], max_resource, self.eta)
+        self.rungs += [Rung(resource, self.eta) for resource in resources[len(self.rungs) :]]
+
+    def n_arrived_or_running(self, index: int) -> int:
+        """Trials in, or on their way to, the rung of this index, which may not exist yet."""
+        return len(self.rungs[index].results) + self.rungs[index].n_running if index < len(self.rungs) else 0
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What the stopping variant found when a result arrived: train on to `target`, or stop where that is `None`."""
+
+    trial: TrialId
+    target: int | None
+    reason: str
+
+
+class AshaScheduler(Scheduler):
+    """See `ASHA`."""
+
+    def __init__(self, settings: ASHA, context: Context) -> None:
+        super().__init__(settings, context)
+        self._settings = settings
+        self.resumes = settings.resume
+        self._brackets = [
+            Bracket(settings.min_resource * settings.reduction_factor**b, settings) for b in range(settings.brackets)
+        ]
+        self._verdicts: deque[Verdict] = deque()  # of the stopping variant, which judges when a result arrives
+
+    # The question ----------------------------------------------------------------------------------------------
+
+    def decide(self, *, may_start: bool = True) -> Decision | None:
+        """Repeat what is due, else promote the best of the highest rung that can, else start a new config."""
+        if (repetition := self._repeat()) is not None:
+            return repetition
+        if self._verdicts:
+            return self._carry_out(self._verdicts[0])
+        if may_start:
+            number = self._next_bracket()
+            return self._promotion(self._brackets[number]) or self._start(number)
+        promotions = map(self._promotion, self._brackets)
+        return next((promotion for promotion in promotions if promotion is not None), None)
+
+    def _promotion(self, bracket: Bracket) -> ResumeTrial | None:
+        if self._settings.variant == "stop":
+            return None
+        for index, rung in bracket.below_top():
+            trial = rung.promotable()
+            if trial is not None and not self._is_delayed(bracket, index):
+                return self._resume(trial, bracket.next_resource(index))
+        return None
+
+    def _is_delayed(self, bracket: Bracket, index: int) -> bool:
+        if not self._settings.delay:
+            return False
+        n_above = bracket.n_arrived_or_running(index + 1)
+        return len(bracket.rungs[index].results) < bracket.eta * (n_above + 1)
+
+    def _start(self, number: int) -> StartTrial | None:
+        config = self._new_config(may_start=True)
+        return None if config is None else StartTrial(config, self._brackets[number].rungs[0].resource, number)
+
+    def _next_bracket(self) -> int:
+        if len(self._brackets) == 1:
+            return 0
+        numbers = range(len(self._brackets))
+        if self._settings.bracket_rule == "resource":
+            return min(numbers, key=lambda b: (self._brackets[b].issued, b))
+        return min(numbers, key=lambda b: (self._n_at_top(b) * (b + 1) // len(self._brackets), b))
+
+    def _n_at_top(self, number: int) -> int:
+        top = self._brackets[number].top
+        return 0 if top is None else len(top.results) + top.n_running
+
+    # The fold --------------------------------------------------------------------------------------------------
+
+    def _bracket_of(self, trial: Trial) -> Bracket:
+        return self._brackets[trial.bracket or 0]
+
+    def _on_issued(self, job: Job) -> None:
+        bracket = self._bracket_of(self.ledger.trials[job.trial].trial)
+        bracket.issued += job.target - job.start
+        index = bracket.index(job.target)
+        bracket.rungs[index].n_running += 1
+        if index:
+            bracket.rungs[index - 1].promote(job.trial)
+        if self._verdicts:
+            self._forget_verdict(job.trial)
+
+    def _on_over(self, state: TrialState) -> None:
+        _, rung = self._going_to(state)
+        rung.n_running -= 1
+
+    def _on_result(self, state: TrialState, loss: float) -> None:
+        index, rung = self._going_to(state)
+        use_best = self._settings.rung_value == "best" and loss < math.inf
+        rung.add(state.id, state.best_loss if use_best else loss)
+        if self._settings.variant == "stop" and rung is not self._bracket_of(state.trial).top:
+            self._judge(state, index, rung)
+
+    def _on_lost(self, state: TrialState) -> None:
+        index, _ = self._going_to(state)
+        if index == 0 or self._settings.variant == "stop":
+            super()._on_lost(state)
+        else:
+            self._bracket_of(state.trial).rungs[index - 1].reopen(state.id)
+
+    def _going_to(self, state: TrialState) -> tuple[int, Rung]:
+        """The rung at the target of the trial's last job."""
+        bracket = self._bracket_of(state.trial)
+        index = 0 if state.job is None else bracket.index(state.job.target)
+        return index, bracket.rungs[index]
+
+    def _judge(self, state: TrialState, index: int, rung: Rung) -> None:
+        """The stopping variant's verdict, once, on arrival: rank among all results so far, its own included."""
+        n_permitted = max(1, rung.n_permitted)
+        if state.has_failed:
+            verdict = Verdict(state.id, None, "its training failed")
+        elif rung.results[state.id] < math.inf and rung.is_among_best(state.id, n_permitted):
+            verdict = Verdict(state.id, self._bracket_of(state.trial).next_resource(index), "")
+        else:
+            reason = f"not among the best {n_permitted} of {len(rung.results)} at {rung.resource}"
+            verdict = Verdict(state.id, None, reason)
+        self._verdicts.append(verdict)
+
+    def _carry_out(self, verdict: Verdict) -> Decision:
+        if verdict.target is None:
+            return StopTrial(verdict.trial, verdict.reason)
+        return self._resume(verdict.trial, verdict.target)
+
+    def _forget_verdict(self, trial: TrialId) -> None:
+        self._verdicts = deque(verdict for verdict in self._verdicts if verdict.trial != trial)
+
+    def _on_stopped(self, trial: TrialId) -> None:
+        self._forget_verdict(trial)
+
+    def _on_settings(self, settings: SchedulerSettings) -> None:
+        if not isinstance(settings, ASHA):
+            return
+        self._settings = settings
+        for bracket in self._brackets:
+            index, was_top = len(bracket.rungs) - 1, bracket.top
+            if settings.max_resource is None:
+                bracket.is_infinite = True
+            else:
+                bracket.extend(settings.max_resource)
+            if settings.variant == "stop" and was_top is not None and was_top is not bracket.top:
+                for trial in sorted(was_top.results):  # they were fully trained, and nobody has judged them yet
+                    self._judge(self.ledger.trials[trial], index, was_top)
+
+    # For people ------------------------------------------------------------------------------------------------
+
+    def _explain(self, decision: Decision) -> Explanation:
+        if isinstance(decision, StartTrial):
+            return Explanation(f"no trial can be promoted, so a new config starts, trained to {decision.target}")
+        bracket = self._bracket_of(self.ledger.trials[decision.trial].trial)
+        going_on = isinstance(decision, ResumeTrial)
+        index, rung = self._going_to(self.ledger.trials[decision.trial])
+        if going_on and rung.resource == decision.target:  # a lost promotion that is handed out again
+            index -= 1
+        verb = "promoted" if self._settings.variant == "promote" else "it goes on"
+        verdict = f"{verb} to {decision.target}" if isinstance(decision, ResumeTrial) else "stopped"
+        return self._compare(bracket, index, decision.trial, verdict)
+
+    def standing(self, trial: TrialId) -> Explanation:
+        """Where a trial stands now, and what it waits for."""
+        state = self.ledger.trials[trial]
+        bracket = self._bracket_of(state.trial)
+        arrived = [i for i, rung in enumerate(bracket.rungs) if trial in rung.results]
+        if state.is_running or not arrived:
+            return super().standing(trial)
+        index = arrived[-1]
+        if bracket.rungs[index] is bracket.top:
+            verdict = "it is fully trained"
+        elif state.is_stopped:
+            verdict = "it was stopped"
+        elif bracket.rungs[index].results[trial] == math.inf:
+            verdict = "it failed or diverged, and is never promoted"
+        elif trial in bracket.rungs[index].promoted:
+            verdict = "it was promoted"
+        elif bracket.rungs[index].is_among_best(trial, bracket.rungs[index].n_permitted):
+            verdict = "it is next in line"
+        else:
+            verdict = "it is paused until the rung has grown around it"
+        return self._compare(bracket, index, trial, verdict)
+
+    def _compare(self, bracket: Bracket, index: int, trial: TrialId, verdict: str) -> Explanation:
+        rung = bracket.rungs[index]
+        n_permitted = rung.n_permitted if self._settings.variant == "promote" else max(1, rung.n_permitted)
+        return compare(rung.results, trial, n_permitted, rung=index, resource=rung.resource, verdict=verdict)
+
+    def view(self) -> Sequence[BracketView]:
+        """All rungs as they are now."""
+        return [
+            BracketView(
+                number,
+                tuple(
+                    RungView(
+                        resource=rung.resource,
+                        n_results=len(rung.results),
+                        n_running=rung.n_running,
+                        n_promoted=len(rung.promoted),
+                        capacity=None,
+                        best_loss=rung.best_loss,
+                    )
+                    for rung in bracket.rungs
+                ),
+            )
+            for number, bracket in enumerate(self._brackets)
+        ]

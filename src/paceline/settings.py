@@ -1,0 +1,105 @@
+"""Settings: what the user writes to choose a scheduler or a sampler, and what the journal keeps of it.
+
+A settings class is a frozen record that validates itself and builds the machine that it describes. As JSON it is its
+fields and its class's name under "type"; reading it back looks that name up among the classes that are imported, so
+opening somebody else's study runs none of their code.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from paceline.errors import SchemaError, SettingError
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+    """The root of all settings.
+
+    A subclass is declared with `frozen=True, kw_only=True, tag=True` and validates in `__post_init__`.
+    """
+
+    growing: ClassVar[tuple[str, ...]] = ()
+    """The fields that may be raised on an existing study."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON types; `from_json` gives equal settings back."""
+        settings: dict[str, Any] = msgspec.to_builtins(self)
+        return settings
+
+    @classmethod
+    def from_json(cls, settings: Mapping[str, Any]) -> Self:
+        """The settings that `to_json` wrote.
+
+        Raises:
+            SchemaError: no class of that name is imported, or it has other fields in this version.
+        """
+        name = settings.get("type")
+        found = {sub.__name__: sub for sub in _subclasses(cls)}.get(str(name))
+        if found is None:
+            raise SchemaError(
+                f"the study was made with {name!r}, which is no {cls.__name__} of this version of Paceline. "
+                "If it is your own class, import its module before opening the study."
+            )
+        fields = {key: value for key, value in settings.items() if key != "type"}
+        try:
+            return found(**{key: _value(value) for key, value in fields.items()})
+        except (TypeError, SettingError) as error:
+            raise SchemaError(f"the study's {name} has settings that this version does not know: {error}") from error
+
+    def check_growth(self, new: Settings) -> None:
+        """Refuse to go on with settings that would make the recorded decisions wrong.
+
+        Raises:
+            SettingError: `new` differs in more than in growing fields, or one of these shrinks.
+        """
+        for field in ("type", *self.__struct_fields__):
+            mine = type(self).__name__ if field == "type" else getattr(self, field)
+            theirs = type(new).__name__ if field == "type" else getattr(new, field, None)
+            if mine == theirs:
+                continue
+            if field not in self.growing:
+                allowed = f"; what may be raised is {', '.join(self.growing)}" if self.growing else ""
+                raise SettingError(
+                    field,
+                    theirs,
+                    expected=f"{mine!r}, as the study was opened with{allowed}",
+                    hint="Use the same setting, or another study name.",
+                )
+            if (math.inf if theirs is None else theirs) < (math.inf if mine is None else mine):
+                raise SettingError(field, theirs, expected=f"at least {mine}, as before", hint="It can be raised only.")
+
+
+def at_least(name: str, value: object, least: int) -> None:
+    """Refuse a setting that is not a whole number of at least `least`.
+
+    Raises:
+        SettingError: it is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise SettingError(name, value, expected=f"a whole number of at least {least}")
+
+
+def one_of(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Refuse a setting that is not one of `choices`.
+
+    Raises:
+        SettingError: it is something else.
+    """
+    if value not in choices:
+        raise SettingError(name, value, expected="one of " + ", ".join(map(repr, choices)))
+
+
+def _subclasses(cls: type[Settings]) -> Iterator[type[Any]]:
+    for sub in cls.__subclasses__():
+        yield sub
+        yield from _subclasses(sub)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, Mapping) and "type" in value:
+        return Settings.from_json(value)
+    return value
