@@ -1,0 +1,44 @@
+"""Paceline tunes expensive training runs with asynchronous, parallel, multi-fidelity search.
+
+What a user needs is on this page. The rest is for those who extend it: executors in `paceline.executors.protocol`,
+schedulers in `paceline.schedulers.base`, samplers in `paceline.samplers.base`, contract suites in `paceline.testing`.
+"""
+
+from paceline.conditions import Constraint as Constraint
+from paceline.conditions import above as above
+from paceline.conditions import below as below
+from paceline.conditions import between as between
+from paceline.domains import Categorical as Categorical
+from paceline.domains import Constant as Constant
+from paceline.domains import Float as Float
+from paceline.domains import Integer as Integer
+from paceline.domains import Ordinal as Ordinal
+from paceline.errors import CheckpointError as CheckpointError
+from paceline.errors import JournalConflict as JournalConflict
+from paceline.errors import PacelineError as PacelineError
+from paceline.errors import ReportError as ReportError
+from paceline.errors import SchemaError as SchemaError
+from paceline.errors import SettingError as SettingError
+from paceline.errors import SpaceError as SpaceError
+from paceline.errors import StorageError as StorageError
+from paceline.errors import StudyMismatchError as StudyMismatchError
+from paceline.errors import StudyNotFoundError as StudyNotFoundError
+from paceline.errors import TrainingFunctionError as TrainingFunctionError
+from paceline.events import Budget as Budget
+from paceline.forecast import forecast as forecast
+from paceline.samplers.grid import Grid as Grid
+from paceline.samplers.quasirandom import QuasiRandom as QuasiRandom
+from paceline.samplers.random import Random as Random
+from paceline.schedulers.asha import ASHA as ASHA
+from paceline.schedulers.hyperband import Hyperband as Hyperband
+from paceline.schedulers.single_fidelity import FullResource as FullResource
+from paceline.schedulers.single_fidelity import GridSearch as GridSearch
+from paceline.schedulers.single_fidelity import QuasiRandomSearch as QuasiRandomSearch
+from paceline.schedulers.single_fidelity import RandomSearch as RandomSearch
+from paceline.schedulers.successive_halving import SuccessiveHalving as SuccessiveHalving
+from paceline.simulation import simulate as simulate
+from paceline.space import Space as Space
+from paceline.study import Study as Study
+from paceline.worker import TrialHandle as TrialHandle
+
+__version__ = "0.1.0"

@@ -1,12 +1,10 @@
-"""Checkpoints: folders that are whole or absent, and which of them may still be needed.
+"""Checkpoints: folders that are whole or absent.
 
 A checkpoint is written beside its place, synced, renamed into it, and only then reported: whoever sees one sees all of
 it, whatever was killed when. Its key says trial, resource and job, so a worker that was given up and comes back to life
 cannot overwrite what its successor wrote.
 
-Which checkpoints may still be needed is a function of the ledger (`retained`), never a list kept beside it: after a
-crash the answer is the same. `Retention` gives the same answer event by event, at a cost that does not grow with the
-number of trials.
+Which checkpoints may still be needed is another question: see `retention.py`.
 """
 
 from __future__ import annotations
@@ -16,14 +14,12 @@ import os
 import re
 import shutil
 import stat
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from paceline.errors import CheckpointError
-from paceline.events import AnyEvent, Checkpoint, JobEnded, JobId, JobIssued, Reported, TrialId, TrialStopped
-from paceline.ledger import Ledger, TrialState
+from paceline.events import Checkpoint, JobId, TrialId
 
 _KEY = re.compile(r"\d{6,}/\d{8,}-\d{6,}")
 _LEFTOVER = re.compile(r"\.\d{8,}-\d{6,}\.(partial|deleted)")
@@ -62,7 +58,9 @@ class CheckpointStore:
                 of the folder could have anything deleted.
         """
         if _KEY.fullmatch(key) is None:
-            raise CheckpointError(f"{key!r} is no key of a checkpoint: expected one like '000012/00000027-000034'.")
+            raise CheckpointError(
+                f"{key!r} is no key of a checkpoint: expected one like '000012/00000027-000034'."
+            )
         return self.folder / key
 
     def exists(self, key: str) -> bool:

@@ -15,6 +15,7 @@ knows nothing of rungs; what it adds to a scheduler is the budget's gate, and th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
 from paceline.decisions import Decision, ResumeTrial, StartTrial, facts_of
 from paceline.errors import TrainingFunctionError
@@ -32,6 +33,18 @@ NOTICE_S = 0.5
 
 HOPELESS_AFTER = 5
 """Trials that fail for good, before any job of a run has succeeded, until the run is given up: the function is broken."""
+
+
+class Janitor(Protocol):
+    """Learns from facts what is no longer needed, and clears it away once they are durable."""
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take in one fact, which the ledger has just taken in."""
+        ...
+
+    def tidy(self) -> None:
+        """Clear away what the facts so far have freed."""
+        ...
 
 
 class Recorder:
@@ -54,25 +67,46 @@ class Recorder:
         self.ledger = ledger
         self.scheduler = scheduler
         self._observers = list(observers)
+        self._janitor: Janitor | None = None
         self._pending: list[Entry] = []
+        self._has_failed = False
 
     def replay(self) -> None:
         """Take in what the journal holds already."""
         for at, event in self.journal.read():
             self._apply(at, event)
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether facts were recorded that are not durable."""
+        return self._has_failed or bool(self._pending)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` too from now on."""
+        self._observers.append(observer)
+
+    def employ(self, janitor: Janitor) -> None:
+        """Let `janitor` clear up from now on."""
+        self._janitor = janitor
+
     def record(self, events: Iterable[AnyEvent], at: float) -> None:
         """Add facts; see `commit`."""
         for event in events:
             self._apply(at, event)
             self._pending.append((at, event))
+            if self._janitor is not None:
+                self._janitor.apply(event)
 
     def commit(self) -> None:
         """Make the recorded facts durable."""
         if not self._pending:
             return
         entries, self._pending = self._pending, []
+        self._has_failed = True
         self.journal.append(entries)
+        self._has_failed = False
+        if self._janitor is not None:
+            self._janitor.tidy()
         for observer in self._observers:
             observer(entries)
 
@@ -206,7 +240,8 @@ class Driver:
 
     def _assign(self, issued: JobIssued) -> Assignment:
         state = self._ledger.trials[issued.job.trial]
-        return Assignment(issued.job, state.trial.config, state.checkpoint if issued.job.start else None)
+        checkpoint = state.checkpoint if issued.job.start else None
+        return Assignment(issued.job, state.trial.config, checkpoint, may_continue=self._scheduler.resumes)
 
     def _receive(self, events: Sequence[ExecutorEvent]) -> None:
         """Record an executor's news; what is late or repeated is dropped."""

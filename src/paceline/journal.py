@@ -176,7 +176,7 @@ class MemoryStorage:
             StudyNotFoundError: there is none of that name.
         """
         if not self.exists(study):
-            raise _not_found(study, self)
+            raise not_found(study, self)
         del self._studies[study]
 
     def close(self) -> None:
@@ -266,7 +266,7 @@ class SqlStorage:
 
         number = self.study_id(study)
         if number is None:
-            raise _not_found(study, self)
+            raise not_found(study, self)
         self.journal(study).acquire()
         with self.transaction(f"delete study {study!r}") as connection:
             connection.execute(delete(self._tables.events).where(self._tables.events.c.study == number))
@@ -590,7 +590,8 @@ def _tables() -> _Tables:
     return _Tables()
 
 
-def _not_found(study: str, storage: Storage) -> StudyNotFoundError:
+def not_found(study: str, storage: Storage) -> StudyNotFoundError:
+    """The error for a name that the storage does not know; it lists those that it does."""
     names = ", ".join(map(repr, storage.studies())) or "none"
     return StudyNotFoundError(f"{storage.url}: there is no study {study!r}; there are: {names}.")
 

@@ -92,10 +92,17 @@ class TrialState(msgspec.Struct, gc=False):
 
 
 class RunningJob(msgspec.Struct, gc=False):
-    """A job that was issued and has not ended, and the last resource that it reported (its start, before that)."""
+    """A job that was issued and has not ended.
+
+    Args:
+        job: the job.
+        resource: the last that it reported; its start, before that.
+        checkpoint: where it starts from; `None` is from nothing.
+    """
 
     job: Job
     resource: int
+    checkpoint: Checkpoint | None = None
 
 
 class Incumbent(msgspec.Struct, frozen=True, gc=False):
@@ -129,6 +136,7 @@ class Ledger:
         self.trials: list[TrialState] = []
         self.running: dict[JobId, RunningJob] = {}
         self.points: deque[Config] = deque()
+        self.given_points: list[Config] = []
         self.n_sampled = 0
         self.n_jobs = 0
         self.n_reports = 0
@@ -206,6 +214,7 @@ class Ledger:
                 self.closed = None
             case PointsGiven():
                 self.points.extend(event.points)
+                self.given_points.extend(event.points)
                 self.closed = None
             case RunStarted():
                 self.run = event
@@ -229,7 +238,7 @@ class Ledger:
             state.failures = 0
         state.job = job
         state.is_running = True
-        self.running[job.id] = RunningJob(job, job.start)
+        self.running[job.id] = RunningJob(job, job.start, state.checkpoint if job.start else None)
         self.n_jobs += 1
         self.committed += job.target - job.start
 

@@ -21,7 +21,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from paceline.events import Checkpoint, Config, Job, JobEnded, Reported
+from paceline.events import Checkpoint, Config, Job, JobEnded, Reported, TrialId
 
 ExecutorEvent = Reported | JobEnded
 Deliver = Callable[[Sequence[ExecutorEvent]], None]
@@ -34,11 +34,19 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
         job: what to train.
         config: the trial's hyperparameters.
         checkpoint: where to start from; `None` when `job.start` is 0.
+        may_continue: whether a worker that holds the trial in memory may go on from there; a scheduler that trains each
+            promotion anew says no.
     """
 
     job: Job
     config: Config
     checkpoint: Checkpoint | None = None
+    may_continue: bool = True
+
+    def continues(self, trial: TrialId, resource: int) -> bool:
+        """Whether a worker that holds `trial` in memory, trained to `resource`, can carry this out from there."""
+        job = self.job
+        return self.may_continue and job.trial == trial and job.start <= resource < job.target
 
 
 @runtime_checkable

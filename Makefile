@@ -1,0 +1,61 @@
+# Two commands on a fresh machine (Python 3.11 or later, make): `make demo` and `make test` set up all that they need.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: .make/demo ## tune a real model on two worker processes, with ASHA
+	$(BIN)/python examples/demo.py
+
+test: .make/test ## all tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+
+check: .make/dev ## format, lint, types, architecture, spelling
+	$(BIN)/ruff format --check src tests examples benchmarks
+	$(BIN)/ruff check src tests examples benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/codespell src tests examples benchmarks docs *.md
+
+format: .make/dev ## format the code in place
+	$(BIN)/ruff format src tests examples benchmarks
+	$(BIN)/ruff check --fix src tests examples benchmarks
+
+docs: .make/test ## test what the documentation says: links, snippets, printed help
+	$(BIN)/python -m pytest -q tests/docs
+
+claims: .make/demo ## the papers' claims by simulation: claim, measured, verdict (10 minutes)
+	$(BIN)/python benchmarks/claims.py
+
+faults: .make/demo ## kill -9 of driver and workers at 100 random instants each (10 minutes)
+	$(BIN)/python benchmarks/faults.py
+
+bench: .make/bench ## speed and memory, beside peers measured in the same run (15 minutes)
+	$(BIN)/python benchmarks/speed.py
+
+clean: ## remove what these commands made
+	rm -rf $(VENV) .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# Each stamp is one set of extras installed into .venv.
+.make/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Paceline needs Python 3.11 or later: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@mkdir -p .make && touch $@
+
+.make/demo: .make/venv pyproject.toml constraints.txt
+	$(PIP) --editable '.[demo]' && touch $@
+
+.make/test: .make/venv pyproject.toml constraints.txt
+	$(PIP) --editable '.[test]' && touch $@
+
+.make/dev: .make/venv pyproject.toml constraints.txt
+	$(PIP) --editable '.[dev]' && touch $@
+
+.make/bench: .make/venv pyproject.toml constraints.txt
+	$(PIP) --editable '.[test,peers]' && touch $@
+
+.PHONY: help demo test check format docs claims faults bench clean

@@ -1,0 +1,262 @@
+"""Which checkpoints may still be needed.
+
+The answer is a function of the ledger (`retained`), never a list kept beside it, so that after a crash it is the same.
+`Retention` gives the same answer event by event, at a cost that does not grow with the number of trials.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+
+from paceline.checkpoints import CheckpointStore
+from paceline.events import AnyEvent, Checkpoint, JobEnded, JobId, JobIssued, Reported, TrialId, TrialStopped
+from paceline.ledger import Ledger, TrialState
+
+
+def retained(
+    ledger: Ledger,
+    *,
+    keep: int | None = None,
+    max_bytes: int | None = None,
+    existing: Collection[str] | None = None,
+) -> set[str]:
+    """The keys of the checkpoints that may still be needed; all others may go.
+
+    Needed whatever the limits: the newest checkpoint of each trial with a running job and the one which that job
+    started from, and the incumbent's. Within the limits, the newest of each trial that may go on, the best first: those
+    below the scheduler's `max_resource` before those at it (which go on only if it is raised), then higher resource,
+    lower loss, older trial. Never needed: those of stopped and failed trials. A trial whose checkpoint was dropped
+    trains from nothing when it goes on.
+
+    Args:
+        ledger: the facts.
+        keep: how many checkpoints may exist, those needed in any case included.
+        max_bytes: how large they may be together.
+        existing: those still there, so that ones dropped long ago take no place; `None` for all that were reported.
+    """
+    kept = {
+        checkpoint.key: checkpoint.size_bytes
+        for checkpoint in _pinned(ledger)
+        if _exists(checkpoint, existing)
+    }
+    size_bytes = sum(kept.values())
+    candidates = [
+        (_worth(ledger, state), state.checkpoint)
+        for state in ledger.trials
+        if state.checkpoint is not None
+        and _may_go_on(state)
+        and state.checkpoint.key not in kept
+        and _exists(state.checkpoint, existing)
+    ]
+    for _, checkpoint in sorted(candidates, key=lambda candidate: candidate[0], reverse=True):
+        size_bytes += checkpoint.size_bytes
+        if _exceeds(len(kept) + 1, keep) or _exceeds(size_bytes, max_bytes):
+            break
+        kept[checkpoint.key] = checkpoint.size_bytes
+    return set(kept)
+
+
+class Retention:
+    """`retained`, event by event: says which checkpoints each event frees.
+
+    After any event the keys left are `retained(ledger, existing=<the keys before and the event's own>)`. An event costs
+    O(1) below the limits, and at a limit one pass over the checkpoints that are kept.
+
+    Args:
+        ledger: the facts; each event is applied to it first.
+        keep: see `retained`.
+        max_bytes: see `retained`.
+        existing: the checkpoints that are there now; `None` for all that were reported.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        keep: int | None = None,
+        max_bytes: int | None = None,
+        existing: Collection[str] | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._keep = keep
+        self._max_bytes = max_bytes
+        self._kept: dict[str, tuple[TrialId, int]] = {}  # whose it is, and its size
+        self._size_bytes = 0
+        self._newest: dict[TrialId, str] = {}
+        self._starts: dict[JobId, str] = {}
+        self._n_starts: Counter[str] = Counter()  # running jobs that start from it
+        self._incumbent = _incumbent(ledger)
+        kept = retained(ledger, keep=keep, max_bytes=max_bytes, existing=existing)
+        for job, running in ledger.running.items():
+            self._begin(job)
+            if running.checkpoint is not None and running.checkpoint.key in kept:
+                self._add(running.job.trial, running.checkpoint)
+        for state in ledger.trials:
+            if state.checkpoint is not None and state.checkpoint.key in kept:
+                self._add(state.id, state.checkpoint)
+
+    @property
+    def keys(self) -> Collection[str]:
+        """Those of the checkpoints that are kept."""
+        return self._kept.keys()
+
+    def apply(self, event: AnyEvent) -> list[str]:
+        """Take in one fact; the keys that it frees, to be deleted once it is durable."""
+        match event:
+            case JobIssued():
+                self._begin(event.job.id)
+                return []
+            case Reported():
+                freed = self._report(event)
+            case JobEnded():
+                freed = [self._end(event.job), self._newest.get(event.trial)]
+            case TrialStopped():
+                freed = [self._newest.get(event.trial)]
+            case _:
+                return []
+        dropped = []
+        for key in freed:
+            if key in self._kept and not self._is_needed(key):
+                self._drop(key)
+                dropped.append(key)
+        return dropped + self._make_room()
+
+    def _begin(self, job: JobId) -> None:
+        checkpoint = self._ledger.running[job].checkpoint
+        if checkpoint is not None:
+            self._starts[job] = checkpoint.key
+            self._n_starts[checkpoint.key] += 1
+
+    def _end(self, job: JobId) -> str | None:
+        key = self._starts.pop(job, None)
+        if key is not None:
+            self._n_starts[key] -= 1
+            if not self._n_starts[key]:
+                del self._n_starts[key]
+        return key
+
+    def _report(self, event: Reported) -> list[str | None]:
+        freed: list[str | None] = []
+        if event.checkpoint is not None:
+            freed.append(self._newest.get(event.trial))
+            self._add(event.trial, event.checkpoint)
+        incumbent = _incumbent(self._ledger)
+        if incumbent != self._incumbent and self._incumbent is not None:
+            freed.append(self._newest.get(self._incumbent))
+        self._incumbent = incumbent
+        return freed
+
+    def _make_room(self) -> list[str]:
+        dropped: list[str] = []
+        while _exceeds(len(self._kept), self._keep) or _exceeds(self._size_bytes, self._max_bytes):
+            droppable = [key for key in self._kept if not self._is_pinned(key)]
+            if not droppable:
+                break
+            worst = min(droppable, key=lambda key: _worth(self._ledger, self._owner(key)))
+            self._drop(worst)
+            dropped.append(worst)
+        return dropped
+
+    def _add(self, trial: TrialId, checkpoint: Checkpoint) -> None:
+        if checkpoint.key not in self._kept:
+            self._size_bytes += checkpoint.size_bytes
+        self._kept[checkpoint.key] = (trial, checkpoint.size_bytes)
+        self._newest[trial] = checkpoint.key
+
+    def _drop(self, key: str) -> None:
+        trial, size_bytes = self._kept.pop(key)
+        self._size_bytes -= size_bytes
+        if self._newest.get(trial) == key:
+            del self._newest[trial]
+
+    def _owner(self, key: str) -> TrialState:
+        return self._ledger.trials[self._kept[key][0]]
+
+    def _is_pinned(self, key: str) -> bool:
+        if self._n_starts[key]:
+            return True
+        owner = self._owner(key)
+        return _is_newest(owner, key) and (owner.is_running or owner.id == self._incumbent)
+
+    def _is_needed(self, key: str) -> bool:
+        owner = self._owner(key)
+        return self._is_pinned(key) or (_is_newest(owner, key) and _may_go_on(owner))
+
+
+class CheckpointJanitor:
+    """Deletes the checkpoints that are no longer needed, once the facts that say so are durable.
+
+    Args:
+        ledger: the facts; each event is applied to it first.
+        store: swept at once, so no worker may be saving yet.
+        keep: see `retained`.
+        max_bytes: see `retained`.
+
+    Raises:
+        CheckpointError: the folder cannot be written to.
+    """
+
+    def __init__(
+        self, ledger: Ledger, store: CheckpointStore, *, keep: int | None = None, max_bytes: int | None = None
+    ) -> None:
+        self._store = store
+        self._retention = Retention(ledger, keep=keep, max_bytes=max_bytes, existing=set(store.keys()))
+        self._freed: list[str] = []
+        store.sweep(self._retention.keys)
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take in one fact."""
+        self._freed += self._retention.apply(event)
+
+    def tidy(self) -> None:
+        """Delete what the facts so far, which are durable now, have freed.
+
+        Raises:
+            CheckpointError: the folder cannot be written to.
+        """
+        freed, self._freed = self._freed, []
+        for key in freed:
+            self._store.delete(key)
+
+
+def _pinned(ledger: Ledger) -> Iterator[Checkpoint]:
+    """What is needed whatever the limits."""
+    incumbent = _incumbent(ledger)
+    for running in ledger.running.values():
+        if running.checkpoint is not None:
+            yield running.checkpoint
+    trials = [running.job.trial for running in ledger.running.values()]
+    for trial in trials if incumbent is None else [*trials, incumbent]:
+        checkpoint = ledger.trials[trial].checkpoint
+        if checkpoint is not None:
+            yield checkpoint
+
+
+def _incumbent(ledger: Ledger) -> TrialId | None:
+    best = ledger.best_at_max_resource
+    return None if best is None else best.trial
+
+
+def _may_go_on(state: TrialState) -> bool:
+    return not state.is_stopped and not state.has_failed
+
+
+def _is_newest(state: TrialState, key: str) -> bool:
+    return state.checkpoint is not None and state.checkpoint.key == key
+
+
+def _worth(ledger: Ledger, state: TrialState) -> tuple[bool, int, float, int]:
+    """What losing the trial's newest checkpoint would cost; larger is dearer."""
+    max_resource = ledger.scheduler_settings.get("max_resource")
+    is_finished = isinstance(max_resource, int) and state.resource >= max_resource
+    resource = 0 if state.checkpoint is None else state.checkpoint.resource
+    return not is_finished, resource, -state.loss, -state.id
+
+
+def _exists(checkpoint: Checkpoint, existing: Collection[str] | None) -> bool:
+    return existing is None or checkpoint.key in existing
+
+
+def _exceeds(amount: int, limit: int | None) -> bool:
+    return limit is not None and amount > limit
