@@ -8,15 +8,15 @@ the whole config.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
 from paceline.errors import SpaceError
-from paceline.scalars import Config, Scalar, identity, is_number, scalar
+from paceline.scalars import Config, Scalar, collecting, identity, is_number, scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class OneOf:
     """A test: the parent has one of these values."""
 
     values: tuple[Scalar, ...] = field(compare=False)
-    _identities: frozenset[Hashable] = field(init=False, repr=False)
+    _identities: frozenset[tuple[type, Scalar]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_identities", frozenset(map(identity, self.values)))
@@ -41,7 +41,7 @@ class OneOf:
         return repr(self.values[0] if len(self.values) == 1 else list(self.values))
 
     def __str__(self) -> str:
-        return f"is {' or '.join(map(repr, self.values))}"
+        return f"is {'' if len(self.values) == 1 else 'one of '}{', '.join(map(repr, self.values))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,15 @@ class Range:
     def __post_init__(self) -> None:
         open_ends = () if self.closed else (-math.inf, math.inf)
         given = [end for end in (self.low, self.high) if end not in open_ends]
-        problems = [f"{end!r} is no finite number" for end in given if not is_number(end) or not math.isfinite(end)]
-        if not problems and (not given or self.low > self.high or (self.low == self.high and not self.closed)):
-            problems = [f"a range from {self.low!r} to {self.high!r} tells nothing apart: give the low end first"]
+        problems = [
+            f"{end!r} is no finite number" for end in given if not is_number(end) or not math.isfinite(end)
+        ]
+        if not problems and (
+            not given or self.low > self.high or (self.low == self.high and not self.closed)
+        ):
+            problems = [
+                f"a range from {self.low!r} to {self.high!r} tells nothing apart: give the low end first"
+            ]
         if problems:
             raise SpaceError(problems, where="a condition's range")
         object.__setattr__(self, "low", float(self.low))
@@ -121,12 +127,8 @@ def read_when(when: object) -> tuple[Mapping[str, Test], list[str]]:
     tests: dict[str, Test] = {}
     problems = []
     for parent, wanted in when.items():
-        try:
+        with collecting(problems, f"when[{parent!r}]"):
             tests[parent] = _read_test(wanted)
-        except SpaceError as error:
-            problems += [f"when[{parent!r}]: {problem}" for problem in error.problems]
-        except ValueError as error:
-            problems.append(f"when[{parent!r}]: {error}")
     return MappingProxyType(tests), problems
 
 
@@ -147,7 +149,9 @@ def _read_test(wanted: object) -> Test:
         case list() | tuple():
             values = list(wanted)
         case set() | frozenset():
-            values = sorted(wanted, key=repr)  # whatever order the set has today, the condition reads the same
+            values = sorted(
+                wanted, key=repr
+            )  # whatever order the set has today, the condition reads the same
         case _:
             values = [wanted]
     if not values:
@@ -174,9 +178,9 @@ class Constraint:
 
     def __post_init__(self) -> None:
         problems = []
-        if not isinstance(self.name, str) or not self.name:
+        if not (isinstance(cast("object", self.name), str) and self.name):
             problems.append(f"name={self.name!r}: expected a str that is not empty")
-        if not callable(self.predicate):
+        if not callable(cast("object", self.predicate)):
             problems.append(f"predicate={self.predicate!r}: expected a function that takes a config")
         if problems:
             raise SpaceError(problems, where="Constraint")
@@ -193,7 +197,11 @@ class Constraint:
         except SpaceError:
             raise  # it speaks for itself
         except Exception as error:
-            hint = "; an inactive hyperparameter is absent, so use config.get" if isinstance(error, KeyError) else ""
+            hint = (
+                "; an inactive hyperparameter is absent, so use config.get"
+                if isinstance(error, KeyError)
+                else ""
+            )
             problem = f"raised {type(error).__name__}: {error} for {config!r}{hint}"
             raise SpaceError([problem], where=where) from error
         if not isinstance(answer, bool | np.bool_):

@@ -10,7 +10,17 @@ from typing import assert_never
 
 import msgspec
 
-from paceline.events import AnyEvent, Config, Job, JobId, JobIssued, Trial, TrialCreated, TrialId, TrialStopped
+from paceline.events import (
+    AnyEvent,
+    Config,
+    Job,
+    JobId,
+    JobIssued,
+    Trial,
+    TrialCreated,
+    TrialId,
+    TrialStopped,
+)
 from paceline.ledger import Ledger
 
 

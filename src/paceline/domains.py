@@ -16,7 +16,7 @@ from typing import Any, ClassVar, cast
 
 from paceline.conditions import OneOf, Test, read_when
 from paceline.errors import SpaceError
-from paceline.scalars import Scalar, identity, is_number, scalar, suggestion
+from paceline.scalars import Scalar, collecting, identity, is_number, scalar, suggestion
 from paceline.scales import Integers, Linear, Listed, Log, LogIntegers, Scale, Steps
 
 MAX_VALUES = 2**40
@@ -48,11 +48,14 @@ class Domain(ABC):
 
     def __post_init__(self) -> None:
         conditions, problems = read_when(self.when)
+        self._set(conditions=conditions, when=conditions or None)
         problems += self._normalize()
         if not problems:
-            self._set(conditions=conditions, when=conditions or None, scale=self._make_scale())
+            self._set(scale=self._make_scale())
             if (self.n_values or 0) > MAX_VALUES:
-                problems.append(f"{self!r} has {self.n_values} values, more than 2**40: write Float, or a larger step")
+                problems.append(
+                    f"{self!r} has {self.n_values} values, more than 2**40: write Float, or a larger step"
+                )
         if problems:
             raise SpaceError(problems, where=type(self).__name__)
 
@@ -85,7 +88,9 @@ class Domain(ABC):
 
     def is_active(self, config: Mapping[str, Scalar]) -> bool:
         """Whether the hyperparameter exists in a config that holds its parents, as far as these are active."""
-        return all(parent in config and test.holds(config[parent]) for parent, test in self.conditions.items())
+        return all(
+            parent in config and test.holds(config[parent]) for parent, test in self.conditions.items()
+        )
 
     def fit(self, test: Test) -> Test:
         """A child's test in its one form, for a parent of this domain.
@@ -108,14 +113,18 @@ class Domain(ABC):
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, defaults left out; `domain_from_json` gives an equal domain back."""
         data: dict[str, Any] = {"type": self.kind}
-        data |= {name: list(value) if isinstance(value, tuple) else value for name, value in self._arguments()}
+        data |= {
+            name: list(value) if isinstance(value, tuple) else value for name, value in self._arguments()
+        }
         if self.conditions:
             data["when"] = {parent: test.to_json() for parent, test in self.conditions.items()}
         return data
 
     def _arguments(self) -> list[tuple[str, Any]]:
         """The constructor's arguments that are not at their defaults, `when` aside."""
-        given = [(f.name, f.default, getattr(self, f.name)) for f in fields(self) if f.init and f.name != "when"]
+        given = [
+            (f.name, f.default, getattr(self, f.name)) for f in fields(self) if f.init and f.name != "when"
+        ]
         return [(name, value) for name, default, value in given if value is not default]
 
     def _set(self, **values: object) -> None:
@@ -172,9 +181,13 @@ class Float(Domain):
         if not math.isfinite(self.high - self.low):
             problems.append(f"low={self.low!r}, high={self.high!r}: high - low is infinite; narrow the range")
         if self.log and math.log(self.low) == math.log(self.high):
-            problems.append(f"low={self.low!r}, high={self.high!r}: their logarithms are equal; leave log out")
+            problems.append(
+                f"low={self.low!r}, high={self.high!r}: their logarithms are equal; leave log out"
+            )
         if self.step is not None and self.step < 8 * math.ulp(largest):
-            problems.append(f"step={self.step!r}: lost in rounding beside {largest!r}; write a larger step, or none")
+            problems.append(
+                f"step={self.step!r}: lost in rounding beside {largest!r}; write a larger step, or none"
+            )
         return problems
 
     def _make_scale(self) -> Scale:
@@ -297,11 +310,10 @@ class Constant(Domain):
     value: Scalar
 
     def _normalize(self) -> list[str]:
-        try:
+        problems: list[str] = []
+        with collecting(problems, "value"):
             self._set(value=scalar(self.value))
-        except ValueError as error:
-            return [f"value: {error}"]
-        return []
+        return problems
 
     def _make_scale(self) -> Scale:
         return Listed([self.value])
@@ -311,7 +323,9 @@ class Constant(Domain):
         return _listed(value, self)
 
 
-_KINDS: dict[str, type[Domain]] = {cls.kind: cls for cls in (Float, Integer, Categorical, Ordinal, Constant)}
+_KINDS: dict[str, Callable[..., Domain]] = {
+    cls.kind: cls for cls in (Float, Integer, Categorical, Ordinal, Constant)
+}
 
 
 def domain_from_json(data: object) -> Domain:
@@ -320,11 +334,14 @@ def domain_from_json(data: object) -> Domain:
     Raises:
         SpaceError: it is malformed, or describes no valid domain.
     """
-    if not isinstance(data, Mapping) or data.get("type") not in _KINDS:
-        raise SpaceError([f"{data!r}: expected an object whose type is one of {', '.join(_KINDS)}"], where="domain")
-    arguments = {name: value for name, value in data.items() if name != "type"}
+    match data:
+        case {"type": str(kind), **arguments} if kind in _KINDS:
+            pass
+        case _:
+            problem = f"{data!r}: expected an object whose type is one of {', '.join(_KINDS)}"
+            raise SpaceError([problem], where="domain")
     try:
-        return _KINDS[data["type"]](**arguments)
+        return _KINDS[kind](**{str(name): value for name, value in arguments.items()})
     except TypeError as error:  # a field that is missing or unknown
         raise SpaceError([f"{data!r}: {error}"], where="domain") from error
 
@@ -366,15 +383,13 @@ def _integer(value: object) -> int:
 
 def _normalize_range(domain: Float | Integer, read: Callable[[object], float]) -> list[str]:
     """Read `low`, `high`, `log` and `step`, which floats and integers have alike."""
-    problems = []
+    problems: list[str] = []
     for name in ("low", "high", "step"):
         if (number := getattr(domain, name)) is None and name == "step":
             continue
-        try:
+        with collecting(problems, name):
             object.__setattr__(domain, name, read(number))
-        except ValueError as error:
-            problems.append(f"{name}: {error}")
-    if not isinstance(domain.log, bool):
+    if not isinstance(cast("object", domain.log), bool):
         problems.append(f"log={domain.log!r}: expected True or False")
     if problems:
         return problems
@@ -389,7 +404,9 @@ def _normalize_range(domain: Float | Integer, read: Callable[[object], float]) -
     if domain.log and low <= 0:
         problems.append(f"log=True with low={low!r}: a logarithm needs low > 0; raise low or leave log out")
     if domain.log and step is not None:
-        problems.append(f"log=True with step={step!r}: steps of equal size have no place in a logarithm; drop one")
+        problems.append(
+            f"log=True with step={step!r}: steps of equal size have no place in a logarithm; drop one"
+        )
     return problems
 
 
@@ -402,12 +419,12 @@ def _normalize_list(domain: Domain, name: str) -> list[str]:
     problems = [] if given else [f"{name} is empty: expected at least one value"]
     values: list[Scalar] = []
     for thing in given:
-        try:
+        with collecting(problems, name):
             values.append(scalar(thing))
-        except ValueError as error:
-            problems.append(f"{name}: {error}")
     times = Counter(map(identity, values))
-    problems += [f"{name}: {value!r} is there {n} times; write it once" for (_, value), n in times.items() if n > 1]
+    problems += [
+        f"{name}: {value!r} is there {n} times; write it once" for (_, value), n in times.items() if n > 1
+    ]
     object.__setattr__(domain, name, tuple(values))
     return problems
 

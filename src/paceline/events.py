@@ -314,10 +314,11 @@ def decode(line: str | bytes) -> AnyEvent:
         SchemaError: it is no event of this version.
     """
     try:
-        return _decoder.decode(line)
+        event: AnyEvent = _decoder.decode(line)
     except msgspec.MsgspecError as error:
         text = line.decode(errors="replace") if isinstance(line, bytes) else line
         raise SchemaError(
             f"a line of the journal is no event of schema {SCHEMA_VERSION}: {error}. The line begins {text[:120]!r}. "
             "It was written by another version of Paceline or damaged; nothing was changed."
         ) from error
+    return event

@@ -44,7 +44,10 @@ def dataframe(study: Study, what: What = "trials") -> pd.DataFrame:
         import pandas as pd  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise SettingError(
-            "to_dataframe", what, expected="pandas to be installed", hint="Run: pip install 'paceline[frame]'."
+            "to_dataframe",
+            what,
+            expected="pandas to be installed",
+            hint="Run: pip install 'paceline[frame]'.",
         ) from error
     return pd.DataFrame.from_records(list(rows(study, what)))
 
@@ -75,7 +78,10 @@ def write_parquet(study: Study, what: What, path: Path) -> None:
         table.to_parquet(path, index=False)
     except ImportError as error:
         raise SettingError(
-            "format", "parquet", expected="pyarrow to be installed", hint="Run: pip install 'paceline[frame]'."
+            "format",
+            "parquet",
+            expected="pyarrow to be installed",
+            hint="Run: pip install 'paceline[frame]'.",
         ) from error
 
 

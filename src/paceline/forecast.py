@@ -109,7 +109,9 @@ def forecast(
     only_time = budget.trials is None and budget.resource is None and scheduler.is_endless
     if only_time and (budget.minutes is None or seconds_per_unit is None):
         return None
-    minutes = None if budget.minutes is None or seconds_per_unit is None else budget.minutes / seconds_per_unit
+    minutes = (
+        None if budget.minutes is None or seconds_per_unit is None else budget.minutes / seconds_per_unit
+    )
     trials = max_trials if budget.trials is None else min(max_trials, budget.trials)
     losses = Uniforms(f"{seed}/forecast").random(1009)
     result = simulate(

@@ -11,7 +11,7 @@ from typing import Any, cast
 from paceline.conditions import OneOf, Test
 from paceline.domains import Domain, domain_or_hint
 from paceline.errors import SpaceError
-from paceline.scalars import Config, Scalar, scalar, suggestion
+from paceline.scalars import Config, Scalar, collecting, scalar, suggestion
 from paceline.scales import Cells
 
 
@@ -22,16 +22,16 @@ def read_domains(domains: object) -> dict[str, Domain]:
         SpaceError: something is wrong; the message has a line for each.
     """
     if not isinstance(domains, Mapping):
-        raise SpaceError([f"{domains!r} is of type {type(domains).__name__}; expected a dict from names to domains"])
+        raise SpaceError(
+            [f"{domains!r} is of type {type(domains).__name__}; expected a dict from names to domains"]
+        )
     problems = [] if domains else ["there are no hyperparameters; expected at least one"]
     read: dict[str, Domain] = {}
     for name, domain in domains.items():
-        try:
+        with collecting(problems, repr(name)):
             if not isinstance(scalar(name), str) or not name:
                 problems.append(f"{name!r} is no name: expected a str that is not empty")
             read[name] = domain_or_hint(domain)
-        except ValueError as error:
-            problems.append(f"{name!r}: {error}")
     if not problems:
         for name, domain in read.items():
             if domain.conditions:
@@ -44,12 +44,10 @@ def read_domains(domains: object) -> dict[str, Domain]:
 def _fitted(name: str, child: Domain, domains: Mapping[str, Domain], problems: list[str]) -> dict[str, Test]:
     tests: dict[str, Test] = {}
     for parent, test in child.conditions.items():
-        try:
+        with collecting(problems, f"{name!r}: when[{parent!r}]"):
             if parent not in domains:
-                raise ValueError(f"there is no such hyperparameter{suggestion(parent, domains)}")  # noqa: TRY301
+                raise ValueError(f"there is no such hyperparameter{suggestion(parent, domains)}")
             tests[parent] = domains[parent].fit(test)
-        except ValueError as error:
-            problems.append(f"{name!r}: when[{parent!r}]: {error}")
     return tests
 
 
@@ -67,7 +65,9 @@ def parents_first(domains: Mapping[str, Domain]) -> tuple[str, ...]:
                 order[name] = None
         still_waiting = [name for name in waiting if name not in order]
         if len(still_waiting) == len(waiting):
-            raise SpaceError([f"conditions go in a circle: {' → '.join(map(repr, _circle(domains, waiting)))}"])
+            raise SpaceError(
+                [f"conditions go in a circle: {' → '.join(map(repr, _circle(domains, waiting)))}"]
+            )
         waiting = still_waiting
     return tuple(order)
 

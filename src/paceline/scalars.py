@@ -8,11 +8,14 @@ function they are three different things.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TypeAlias
 
 import numpy as np
+
+from paceline.errors import SpaceError
 
 Scalar: TypeAlias = str | int | float | bool | None
 Config: TypeAlias = dict[str, Scalar]
@@ -53,7 +56,7 @@ def is_number(value: object) -> bool:
     return type(value) in (int, float)
 
 
-def identity(value: Scalar) -> Hashable:
+def identity(value: Scalar) -> tuple[type, Scalar]:
     """A key that is equal for equal values of equal type only."""
     return type(value), value
 
@@ -62,3 +65,14 @@ def suggestion(name: object, known: Iterable[str]) -> str:
     """`" (did you mean 'lr'?)"` if a known name is close, else nothing."""
     close = get_close_matches(str(name), list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+@contextmanager
+def collecting(problems: list[str], where: str) -> Iterator[None]:
+    """Add what goes wrong inside to `problems`, said of `where`, and go on."""
+    try:
+        yield
+    except SpaceError as error:
+        problems += [f"{where}: {problem}" for problem in error.problems]
+    except ValueError as error:
+        problems.append(f"{where}: {error}")

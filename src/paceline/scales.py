@@ -52,10 +52,11 @@ class Linear(Scale):
         self._low, self._high = low, high
 
     def decode(self, u: float) -> float:
-        """The mean of the ends, weighted by 1 - u and u, which unlike low + u (high - low) is exact at both."""
+        """The mean of the ends, weighted by 1 - u and u, which unlike low + u (high - low) is exact at both ends."""
         value = self._low * (1.0 - u) + self._high * u
-        # Between them, rounding may still pass an end by a bit.
-        return self._low if value < self._low else self._high if value > self._high else value
+        if self._low <= value <= self._high:
+            return value
+        return self._low if value < self._low else self._high  # rounding has passed an end by a bit
 
     def encode(self, value: Any) -> float:
         """The share of the way from `low` to `high`."""
@@ -79,7 +80,9 @@ class Log(Scale):
     def decode(self, u: float) -> float:
         """The geometric mean of the ends, weighted by 1 - u and u."""
         value = math.exp(self._log_low * (1.0 - u) + self._log_high * u)
-        return self._low if value < self._low else self._high if value > self._high else value
+        if self._low <= value <= self._high:
+            return value
+        return self._low if value < self._low else self._high  # rounding has passed an end by a bit
 
     def encode(self, value: Any) -> float:
         """The share of the way from log `low` to log `high`."""
@@ -192,7 +195,8 @@ class Steps(Cells):
 
     def index(self, value: Any) -> int:
         """The number of the step nearest to the value."""
-        return round((value - self._low) / self._step_size)
+        index: int = round((value - self._low) / self._step_size)
+        return index
 
 
 class LogIntegers(Cells):
@@ -218,7 +222,9 @@ class LogIntegers(Cells):
     def decode(self, u: float) -> int:
         """The integer nearest to the weighted geometric mean of the widened ends."""
         value = int(math.exp(self._log_low * (1.0 - u) + self._log_high * u) + 0.5)
-        return self._low if value < self._low else self._high if value > self._high else value
+        if self._low <= value <= self._high:
+            return value
+        return self._low if value < self._low else self._high  # rounding has passed an end by a bit
 
     def encode(self, value: Any) -> float:
         """The centre of the value's cell."""

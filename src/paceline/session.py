@@ -39,6 +39,9 @@ _HOW_TO_END = (
     "or, where all is trained at once, end with `return {metric}`."
 )
 
+_CALLERS = ("paceline", "paceline.executors")
+"""Packages whose frames stand above the user's in a traceback."""
+
 Save = Callable[[Path], object]
 
 
@@ -121,9 +124,7 @@ class Session:
                 self.checkpoint, self.start = folder, checkpoint.resource
         self._reported = self.start
         self._saved = self.start
-        self._trained = (
-            self.start
-        )  # may be ahead of what was reported: inside steps() each step begun is a unit done
+        self._trained = self.start  # ahead of what was reported, where not every step is
         self._step: int | None = None
         self._begin(job)
 
@@ -250,10 +251,8 @@ class Session:
                 + _HOW_TO_END.format(metric=self._context.objective.metric),
             )
             return
-        self._step = None
-        self.report(
-            cast(Reportable, result), {}, self.job.target, None
-        )  # checked there, like any value of the user's
+        # Whatever it is: a report checks its metrics, wherever they come from.
+        self.report(cast("Reportable", result), {}, self.job.target, None)
 
     def crash(self, error: BaseException) -> None:
         """The training function has raised."""
@@ -283,7 +282,7 @@ class Session:
 def _describe(error: BaseException) -> str:
     """The traceback as text, from the user's first frame on: who called that is of no interest."""
     frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_globals.get("__package__") == __package__:
+    while frames is not None and frames.tb_frame.f_globals.get("__package__") in _CALLERS:
         frames = frames.tb_next
     text = "".join(traceback.format_exception(type(error), error, frames))
     if len(text) > _LONGEST_ERROR:

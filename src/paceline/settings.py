@@ -31,24 +31,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
         return settings
 
     @classmethod
-    def from_json(cls, settings: Mapping[str, Any]) -> Self:
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The settings that `to_json` wrote.
 
         Raises:
             SchemaError: no class of that name is imported, or it has other fields in this version.
         """
-        name = settings.get("type")
+        name = data.get("type")
         found = {sub.__name__: sub for sub in _subclasses(cls)}.get(str(name))
         if found is None:
             raise SchemaError(
                 f"the study was made with {name!r}, which is no {cls.__name__} of this version of Paceline. "
                 "If it is your own class, import its module before opening the study."
             )
-        fields = {key: value for key, value in settings.items() if key != "type"}
+        fields = {key: value for key, value in data.items() if key != "type"}
         try:
-            return found(**{key: _value(value) for key, value in fields.items()})
+            settings: Self = found(**{key: _value(value) for key, value in fields.items()})
         except (TypeError, SettingError) as error:
-            raise SchemaError(f"the study's {name} has settings that this version does not know: {error}") from error
+            raise SchemaError(
+                f"the study's {name} has settings that this version does not know: {error}"
+            ) from error
+        return settings
 
     def check_growth(self, new: Settings) -> None:
         """Refuse to go on with settings that would make the recorded decisions wrong.
@@ -57,8 +60,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
             SettingError: `new` differs in more than in growing fields, or one of these shrinks.
         """
         for field in ("type", *self.__struct_fields__):
-            mine = type(self).__name__ if field == "type" else getattr(self, field)
-            theirs = type(new).__name__ if field == "type" else getattr(new, field, None)
+            mine: Any = type(self).__name__ if field == "type" else getattr(self, field)
+            theirs: Any = type(new).__name__ if field == "type" else getattr(new, field, None)
             if mine == theirs:
                 continue
             if field not in self.growing:
@@ -70,7 +73,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
                     hint="Use the same setting, or another study name.",
                 )
             if (math.inf if theirs is None else theirs) < (math.inf if mine is None else mine):
-                raise SettingError(field, theirs, expected=f"at least {mine}, as before", hint="It can be raised only.")
+                raise SettingError(
+                    field, theirs, expected=f"at least {mine}, as before", hint="It can be raised only."
+                )
 
 
 def at_least(name: str, value: object, least: int) -> None:

@@ -103,7 +103,9 @@ class UnitTraining:
         metric: the name under which the loss is reported.
     """
 
-    def __init__(self, losses: Sequence[float], *, seconds_per_unit: float = 1.0, metric: str = "loss") -> None:
+    def __init__(
+        self, losses: Sequence[float], *, seconds_per_unit: float = 1.0, metric: str = "loss"
+    ) -> None:
         self._losses = losses
         self._seconds_per_unit = seconds_per_unit
         self._metric = metric
@@ -115,5 +117,3 @@ class UnitTraining:
     def seconds(self, trial: int, config: Config, resource: int) -> float:  # noqa: ARG002
         """In proportion to the resource."""
         return resource * self._seconds_per_unit
-
-

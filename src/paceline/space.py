@@ -31,7 +31,7 @@ from paceline.conditions import Constraint, above, below, between
 from paceline.domains import Categorical, Constant, Domain, Float, Integer, Ordinal, domain_from_json
 from paceline.errors import SettingError, SpaceError
 from paceline.rng import UniformSource
-from paceline.scalars import Config, Scalar, suggestion
+from paceline.scalars import Config, Scalar, collecting, suggestion
 
 __all__ = [
     "Categorical",
@@ -54,7 +54,9 @@ MAX_TRIES = 1000
 
 _JSON_VERSION = 1
 
-_Step: TypeAlias = tuple[str, int, Callable[[float], Scalar], tuple[tuple[str, Callable[[Scalar], bool]], ...]]
+_Step: TypeAlias = tuple[
+    str, int, Callable[[float], Scalar], tuple[tuple[str, Callable[[Scalar], bool]], ...]
+]
 """Of making a config: name, column, decode, (parent, test) pairs."""
 
 
@@ -141,16 +143,15 @@ class Space:
         Raises:
             SpaceError: `MAX_TRIES` configs in a row were refused, or a constraint failed.
         """
-        config = self._draw(source)
         if not self.constraints:
-            return config
+            return self._draw(source)
         refusals: Counter[str] = Counter()
         for _ in range(MAX_TRIES):
+            config = self._draw(source)
             refused = self.refusals(config)
             if not refused:
                 return config
             refusals.update(refused)
-            config = self._draw(source)
         counts = ", ".join(f"{name!r} refused {n}" for name, n in refusals.most_common())
         problem = f"of {MAX_TRIES} configs the constraints allowed none: {counts}; loosen them or narrow the domains"
         raise SpaceError([problem])
@@ -224,14 +225,18 @@ class Space:
     def _read(self, config: Mapping[str, object]) -> Config:
         """`validate`, constraints aside."""
         if not isinstance(config, Mapping):
-            raise SpaceError([f"{config!r} is of type {type(config).__name__}; expected a dict"], where="config")
+            raise SpaceError(
+                [f"{config!r} is of type {type(config).__name__}; expected a dict"], where="config"
+            )
         problems = [
             f"{name!r} is no hyperparameter of this space{suggestion(name, self.domains)}"
             for name in config
             if name not in self.domains
         ]
         valid: Config = {}
-        doubtful: set[str] = set()  # without a valid value, so nobody can say which of its children are active
+        doubtful: set[str] = (
+            set()
+        )  # without a valid value, so nobody can say which of its children are active
         for name in self._order:
             domain = self.domains[name]
             is_doubtful = not doubtful.isdisjoint(domain.conditions)
@@ -272,12 +277,14 @@ class Space:
         Raises:
             SpaceError: one is no config of this space.
         """
-        return np.array([self._point(config) for config in configs]).reshape(-1, self.dimension)
+        points = [self._point(config) for config in configs]
+        return np.array(points).reshape(len(points), self.dimension)
 
     def _point(self, config: Mapping[str, object]) -> list[float]:
         valid = self._read(config)
         return [
-            self.domains[name].scale.encode(valid[name]) if name in valid else np.nan for name in self.coordinates
+            self.domains[name].scale.encode(valid[name]) if name in valid else np.nan
+            for name in self.coordinates
         ]
 
     def decode(self, point: ArrayLike) -> Config:
@@ -292,12 +299,17 @@ class Space:
         """
         u = np.asarray(point, dtype=np.float64)
         if u.shape != (self.dimension,):
-            raise SpaceError([f"shape {u.shape}: expected {(self.dimension,)}, a number for each coordinate"], where="point")
+            raise SpaceError(
+                [f"shape {u.shape}: expected {(self.dimension,)}, a number for each coordinate"],
+                where="point",
+            )
         is_nan = np.isnan(u)
         config = self._config_at(np.clip(np.where(is_nan, 0.5, u), 0.0, 1.0).tolist())
         unclear = [name for name, nan in zip(self.coordinates, is_nan, strict=True) if nan and name in config]
         if unclear:
-            raise SpaceError([f"{name!r} is active, but its coordinate is NaN" for name in unclear], where="point")
+            raise SpaceError(
+                [f"{name!r} is active, but its coordinate is NaN" for name in unclear], where="point"
+            )
         return config
 
     # -- Writing, reading, comparing -----------------------------------------------------------------------------------
@@ -323,7 +335,9 @@ class Space:
             SpaceError: the data are malformed, or know nothing of a constraint that is given.
         """
         match data:
-            case {"version": 1, "hyperparameters": list(entries), "constraints": list(names)}:
+            case {"version": 1, "hyperparameters": list(entries), "constraints": list(names)} if all(
+                isinstance(it, str) for it in names
+            ):
                 pass
             case {"version": version} if version != _JSON_VERSION:
                 problem = f"version {version!r}: this version of Paceline reads version {_JSON_VERSION}"
@@ -335,20 +349,24 @@ class Space:
         problems: list[str] = []
         for entry in entries:
             name = entry.get("name") if isinstance(entry, dict) else None
-            if name is None or name in domains:
+            if not isinstance(name, str) or name in domains:
                 problems.append(f"{entry!r}: expected a hyperparameter with a name of its own")
                 continue
-            try:
-                domains[name] = domain_from_json({key: value for key, value in entry.items() if key != "name"})
-            except SpaceError as error:
-                problems += [f"{name!r}: {problem}" for problem in error.problems]
+            with collecting(problems, repr(name)):
+                domains[name] = domain_from_json(
+                    {key: value for key, value in entry.items() if key != "name"}
+                )
         given = {constraint.name: constraint for constraint in _read_constraints(constraints)}
         problems += [
-            f"constraint {name!r} is given, but the space has none of that name" for name in given if name not in names
+            f"constraint {name!r} is given, but the space has none of that name"
+            for name in given
+            if name not in names
         ]
         if problems:
             raise SpaceError(problems, where="space's JSON")
-        return cls(domains, [given.get(name) or Constraint(name, partial(_not_given, name)) for name in names])
+        return cls(
+            domains, [given.get(name) or Constraint(name, partial(_not_given, name)) for name in names]
+        )
 
     @classmethod
     def from_configspace(
@@ -374,7 +392,9 @@ class Space:
     def differences(self, other: Space) -> list[str]:
         """What has changed from this space to the other, a sentence for each difference; none if they are equal."""
         old, new = self.domains, other.domains
-        sentences = [f"{name!r} is gone; it was {domain!r}" for name, domain in old.items() if name not in new]
+        sentences = [
+            f"{name!r} is gone; it was {domain!r}" for name, domain in old.items() if name not in new
+        ]
         sentences += [f"{name!r} is new: {domain!r}" for name, domain in new.items() if name not in old]
         sentences += [
             f"{name!r} was {domain!r} and is now {new[name]!r}"
@@ -403,7 +423,9 @@ class Space:
         return Space, (dict(self.domains), tuple(self.constraints))
 
     def __repr__(self) -> str:
-        constraints = f", constraints=[{', '.join(c.name for c in self.constraints)}]" if self.constraints else ""
+        constraints = (
+            f", constraints=[{', '.join(c.name for c in self.constraints)}]" if self.constraints else ""
+        )
         return f"Space({dict(self.domains)!r}{constraints})"
 
 
@@ -415,10 +437,16 @@ def _condition(domain: Domain) -> str:
 def _read_constraints(constraints: Sequence[Constraint]) -> tuple[Constraint, ...]:
     if not isinstance(constraints, list | tuple):
         raise SpaceError([f"constraints={constraints!r}: expected a list of Constraint"])
-    problems = [f"{it!r}: expected Constraint(name, predicate)" for it in constraints if not isinstance(it, Constraint)]
+    problems = [
+        f"{it!r}: expected Constraint(name, predicate)"
+        for it in constraints
+        if not isinstance(it, Constraint)
+    ]
     if not problems:
         times = Counter(constraint.name for constraint in constraints)
-        problems = [f"{n} constraints are named {name!r}; name each otherwise" for name, n in times.items() if n > 1]
+        problems = [
+            f"{n} constraints are named {name!r}; name each otherwise" for name, n in times.items() if n > 1
+        ]
     if problems:
         raise SpaceError(problems)
     return tuple(constraints)

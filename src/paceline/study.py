@@ -10,46 +10,29 @@ run before. Reading on: `driver.py`, `events.py`, `schedulers/asha.py`.
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
-import tempfile
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, SupportsFloat
-from urllib.parse import quote
 
+import msgspec
+
+from paceline.asking import AskedJob, Asker
 from paceline.checkpoints import CheckpointStore
-from paceline.decisions import facts_of
-from paceline.driver import Driver, Gate, Observer, Recorder, lost_jobs
-from paceline.errors import ReportError, SchemaError, SettingError, StudyMismatchError
-from paceline.events import (
-    Budget,
-    BudgetSet,
-    Config,
-    Job,
-    JobEnded,
-    JobIssued,
-    Objective,
-    Outcome,
-    PointsGiven,
-    Reported,
-    RunStarted,
-    SchedulerChanged,
-    StudyClosed,
-    StudyOpened,
-    TrialId,
-)
-from paceline.executors.inline import InlineExecutor
-from paceline.executors.processes import ProcessExecutor
+from paceline.driver import Driver, Observer, Recorder, lost_jobs
+from paceline.errors import SettingError
+from paceline.events import Budget, Config, Job, Objective, Reported, TrialId
 from paceline.executors.protocol import Executor
+from paceline.folders import study_folder
+from paceline.forecast import forecast
 from paceline.history import Reason, ReplayReport, check, reasons
-from paceline.journal import Entry, Holder, Storage, not_found, open_storage
+from paceline.journal import Entry, Storage, not_found, open_storage
 from paceline.ledger import Ledger
-from paceline.metrics import Reportable, metrics_of, require
+from paceline.metrics import Reportable
+from paceline.opening import Plan, check_same, recorded
 from paceline.retention import CheckpointJanitor
 from paceline.samplers.base import Context
 from paceline.schedulers.asha import ASHA
@@ -71,18 +54,9 @@ TrainingFunction = Callable[[TrialHandle], object]
 BUILT_IN = (ASHA, FullResource, Hyperband, SuccessiveHalving)
 """Imported here so that a journal which names them can be opened."""
 
-
 MAX_NAME = 200
-
-
-class AskedJob(Job, frozen=True):
-    """A job for a loop of the user's own: train `config` from `start` to `target`, then `Study.tell` the metrics.
-
-    Args:
-        config: the trial's hyperparameters.
-    """
-
-    config: Config = {}  # noqa: RUF012 - a frozen record's default; msgspec copies it
+FORECAST_TRIALS = 2000
+"""How far the line that is shown before a run looks ahead: a tenth of a second's work."""
 
 
 class Study:
@@ -127,40 +101,42 @@ class Study:
         folder: str | os.PathLike[str] | None = None,
         keep_checkpoints: int | None = None,
         max_checkpoint_bytes: int | None = None,
+        _as_recorded: bool = False,
     ) -> None:
         _check_name(name)
         if not isinstance(scheduler, SchedulerSettings):
             hint = "Write ASHA(max_resource=...), with parentheses." if isinstance(scheduler, type) else ""
-            raise SettingError("scheduler", scheduler, expected="a scheduler such as ASHA(max_resource=81)", hint=hint)
-        at_least("retries", retries, 0)
-        if seed is not None:
-            at_least("seed", seed, 0)
-        for setting, value in (("keep_checkpoints", keep_checkpoints), ("max_checkpoint_bytes", max_checkpoint_bytes)):
+            raise SettingError(
+                "scheduler", scheduler, expected="a scheduler such as ASHA(max_resource=81)", hint=hint
+            )
+        for setting, value in {"seed": seed, "keep_checkpoints": keep_checkpoints,
+                               "max_checkpoint_bytes": max_checkpoint_bytes}.items():  # fmt: skip
             if value is not None:
                 at_least(setting, value, 0)
-        self.name = name
-        self.space = Space.of(space)
-        self._settings = scheduler
-        self._objective = _objective(maximize, minimize)
-        self._points = tuple(self.space.validate(point) for point in points)
-        self._retries = retries
-        self._unit = unit
+        at_least("retries", retries, 0)
+        space = Space.of(space)
+        given = tuple(space.validate(point) for point in points)
+        self._plan = Plan(name, space, scheduler, _objective(maximize, minimize), seed, unit, retries, given)
         self._keep = keep_checkpoints
         self._max_bytes = max_checkpoint_bytes
         self._storage = open_storage(storage)
-        self._folder = None if folder is None else Path(folder)
-        self._seed = 0 if seed is None else seed
-        self._asking = False
-        self._opened = self._first_event()
-        if self._opened is not None:
-            self._check_same(self._opened, seed=seed)
-            self._seed = self._opened.seed
+        self._folder = study_folder(name, self._storage.url, None if folder is None else Path(folder))
+        self._asker: Asker | None = None
+        opened = recorded(name, self._storage)
+        if opened is not None and not _as_recorded:
+            check_same(self._plan, opened, opened.scheduler, self._storage)
+        self._opened = self._plan.opened() if opened is None else opened
         self._recorder = self._replayed()
-        if self._opened is not None:
-            self._check_growth(self._ledger)
+        if opened is not None and _as_recorded:
+            latest = SchedulerSettings.from_json(self._ledger.scheduler_settings)
+            self._plan = msgspec.structs.replace(self._plan, settings=latest)
+        elif opened is not None:
+            check_same(self._plan, opened, self._ledger.scheduler_settings, self._storage)
 
     @classmethod
-    def load(cls, name: str, storage: str | os.PathLike[str] | Storage = "sqlite:///paceline.db", **more: Any) -> Self:
+    def load(
+        cls, name: str, storage: str | os.PathLike[str] | Storage = "sqlite:///paceline.db", **more: Any
+    ) -> Self:
         """An existing study, from its journal alone: to look at, explain, export, or run on.
 
         Args:
@@ -173,23 +149,19 @@ class Study:
             StorageError: the storage cannot be opened.
         """
         place = open_storage(storage)
-        opened, settings = None, {}
-        for _, event in place.journal(name).read():
-            if isinstance(event, StudyOpened):
-                opened, settings = event, event.scheduler
-            elif isinstance(event, SchedulerChanged):
-                settings = event.scheduler
+        opened = recorded(name, place)
         if opened is None:
             raise not_found(name, place)
-        metric = {"maximize" if opened.objective.maximize else "minimize": opened.objective.metric}
+        goal: dict[str, Any] = {"maximize" if opened.objective.maximize else "minimize": opened.objective.metric}
         return cls(
             name,
             Space.from_json(opened.space),
-            SchedulerSettings.from_json(settings),
+            SchedulerSettings.from_json(opened.scheduler),
             storage=place,
             unit=opened.unit,
             retries=opened.retries,
-            **metric,
+            _as_recorded=True,
+            **goal,
             **more,
         )
 
@@ -208,6 +180,7 @@ class Study:
         gpus_per_worker: int = 1,
         threads_per_worker: int | None = None,
         observers: Sequence[Observer] = (),
+        progress: bool = True,
     ) -> None:
         """Tune until the budget is spent, the scheduler has nothing left to do, or Ctrl-C.
 
@@ -227,6 +200,7 @@ class Study:
             gpus_per_worker: how many each worker gets.
             threads_per_worker: for NumPy, PyTorch and the like; by default the cores are shared out.
             observers: called with the entries that have just become durable.
+            progress: show on stderr what goes on: a live display on a terminal, plain lines elsewhere.
 
         Raises:
             SettingError: a setting is wrong; nothing was written.
@@ -237,28 +211,31 @@ class Study:
         """
         at_least("workers", workers, 1)
         if budget is not None and not isinstance(budget, Budget):
-            raise SettingError("budget", budget, expected="a Budget, such as Budget(trials=100) or Budget(minutes=10)")
+            raise SettingError(
+                "budget", budget, expected="a Budget, such as Budget(trials=100) or Budget(minutes=10)"
+            )
         self._check_ends(budget)
         self.refresh()
-        if not self._has_news(budget):
+        if self._ledger.closed is not None and not self._plan.news(self._ledger, budget):
             return
-        store = CheckpointStore(self.checkpoint_folder)
-        with closing(
-            self._executor(
-                train,
-                executor,
-                workers=workers,
-                checkpoint_every=checkpoint_every,
-                patience_s=patience_s,
-                gpus=gpus,
-                gpus_per_worker=gpus_per_worker,
-                threads_per_worker=threads_per_worker,
-            )
-        ) as place:
-            with self._driving(place.slots, type(place).__name__, place.now(), budget, observers, store) as recorder:
-                driver = Driver(recorder, place)
-                with interrupts(driver.interrupt):
-                    driver.run()
+        place = self._executor(
+            train,
+            executor,
+            workers=workers,
+            checkpoint_every=checkpoint_every,
+            patience_s=patience_s,
+            gpus=gpus,
+            gpus_per_worker=gpus_per_worker,
+            threads_per_worker=threads_per_worker,
+        )
+        with (
+            closing(place),
+            self._driving(place, budget, observers) as recorder,
+            self._shown(recorder, progress, place),
+        ):
+            driver = Driver(recorder, place)
+            with interrupts(driver.interrupt):
+                driver.run()
 
     def ask(self) -> AskedJob | None:
         """The next job for a training loop of your own, or `None` when there is nothing to do now.
@@ -270,26 +247,7 @@ class Study:
             JournalConflict: somebody else drives this study.
             StorageError: the storage failed; what was recorded is intact.
         """
-        recorder = self._asked_recorder()
-        gate = Gate(self._ledger)
-        now = time.time()
-        if self._ledger.closed is not None:
-            return None
-        reason = gate.reached(now)
-        decision = None if reason else self._scheduler.decide(may_start=gate.may_start)
-        while decision is not None and gate.admits(decision):
-            facts = facts_of(decision, self._ledger)
-            recorder.record(facts, now)
-            if isinstance(facts[-1], JobIssued):
-                recorder.commit()
-                job = facts[-1].job
-                config = self._ledger.trials[job.trial].trial.config
-                return AskedJob(job.id, job.trial, job.start, job.target, job.attempt, config)
-            decision = self._scheduler.decide(may_start=gate.may_start)
-        if not self._ledger.running:
-            recorder.record([StudyClosed(reason or gate.reason_to_close())], now)
-        recorder.commit()
-        return None
+        return self._asking().ask()
 
     def tell(
         self, job: Job, metrics: Reportable | None = None, /, *, resource: int | None = None,
@@ -308,40 +266,14 @@ class Study:
         Raises:
             ReportError: the job is not open, or the metrics cannot be recorded.
         """
-        recorder = self._asked_recorder()
-        if job.id not in self._ledger.running:
-            raise ReportError(
-                f"job {job.id} of trial {job.trial} is not open: it was told already, or was asked for by a process "
-                "that has ended. Ask for a new one; nothing was recorded."
-            )
-        now = time.time()
         if failed is not None:
-            recorder.record([JobEnded(job.id, job.trial, Outcome.FAILED, error=failed)], now)
-            recorder.commit()
-            return
-        at = job.target if resource is None else resource
-        objective = self._ledger.objective
-        values = metrics_of(objective.metric, metrics, named)
-        if at == job.target:
-            require(objective.metric, values)
-        report = Reported(job.id, job.trial, at, values, seconds)
-        if not self._ledger.accepts(report):
-            reached = self._ledger.running[job.id].resource
-            raise ReportError(
-                f"job {job.id} of trial {job.trial}: resource={at!r} does not count up: it is at {reached} and goes "
-                f"to {job.target}. Nothing was recorded."
-            )
-        recorder.record([report], now)
-        if at == job.target:
-            recorder.record([JobEnded(job.id, job.trial, Outcome.COMPLETED)], now)
-        recorder.commit()
+            self._asking().tell_failure(job, failed)
+        else:
+            self._asking().tell(job, metrics, named, resource, seconds)
 
     def set_budget(self, budget: Budget) -> None:
         """Set the study's budget, for a loop of your own; `run` takes one itself."""
-        recorder = self._asked_recorder()
-        if budget != self._ledger.budget:
-            recorder.record([BudgetSet(budget)], time.time())
-            recorder.commit()
+        self._asking().set_budget(budget)
 
     # Looking ---------------------------------------------------------------------------------------------------
 
@@ -384,14 +316,24 @@ class Study:
         return self._ledger
 
     @property
+    def name(self) -> str:
+        """The study's name."""
+        return self._plan.name
+
+    @property
+    def space(self) -> Space:
+        """The search space."""
+        return self._plan.space
+
+    @property
     def settings(self) -> SchedulerSettings:
         """The scheduler's."""
-        return self._settings
+        return self._plan.settings
 
     @property
     def unit(self) -> str:
         """What one unit of resource is."""
-        return self._unit
+        return self._opened.unit
 
     def rungs(self) -> Sequence[BracketView]:
         """The scheduler's brackets and rungs as they are now."""
@@ -409,7 +351,7 @@ class Study:
 
     def refresh(self) -> None:
         """Take in what another process has recorded since."""
-        if not self._asking:
+        if self._asker is None:
             self._recorder.replay()
 
     def explain(self, trial: int) -> list[Reason]:
@@ -440,18 +382,18 @@ class Study:
     @property
     def checkpoint_folder(self) -> Path:
         """Where this study's checkpoints are."""
-        return self._study_folder() / "checkpoints"
+        return self._folder / "checkpoints"
 
     @property
     def log_folder(self) -> Path:
         """Where its workers' output goes."""
-        return self._study_folder() / "logs"
+        return self._folder / "logs"
 
     def close(self) -> None:
         """Let go of the storage. Needed after `ask`, so that another process may drive the study."""
-        if self._asking:
-            self._recorder.journal.release()
-            self._asking = False
+        if self._asker is not None:
+            self._asker.let_go()
+            self._asker = None
         self._storage.close()
 
     def __enter__(self) -> Self:
@@ -461,7 +403,9 @@ class Study:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Study {self.name!r} at {self._storage.url}: {self.status}, {len(self._ledger.trials)} trials>"
+        return (
+            f"<Study {self.name!r} at {self._storage.url}: {self.status}, {len(self._ledger.trials)} trials>"
+        )
 
     # Inside ----------------------------------------------------------------------------------------------------
 
@@ -476,20 +420,10 @@ class Study:
             raise AssertionError("a study's recorder has a scheduler")
         return scheduler
 
-    def _first_event(self) -> StudyOpened | None:
-        _, event = next(iter(self._storage.journal(self.name).read()), (0.0, None))
-        if event is not None and not isinstance(event, StudyOpened):
-            raise SchemaError(
-                f"{self._storage.url}: the journal of study {self.name!r} begins with {type(event).__name__}, not with "
-                "StudyOpened; it is damaged or no journal. Restore it from a copy; nothing was changed."
-            )
-        return event
-
     def _build(self, ledger: Ledger) -> Scheduler:
         """A scheduler before the first fact; what was raised since comes with the facts."""
-        opened = self._opened
-        settings = self._settings if opened is None else SchedulerSettings.from_json(opened.scheduler)
-        return settings.build(Context(self.space, self._seed, ledger))
+        settings = SchedulerSettings.from_json(self._opened.scheduler)
+        return settings.build(Context(self.space, self._opened.seed, ledger))
 
     def _replayed(self, observers: Sequence[Observer] = ()) -> Recorder:
         """A recorder that has taken in all that the journal holds."""
@@ -498,60 +432,24 @@ class Study:
         recorder.replay()
         return recorder
 
-    def _check_same(self, opened: StudyOpened, *, seed: int | None) -> None:
-        """Raises StudyMismatchError if the study was opened with anything else than what is asked for now."""
-        problems = list(Space.from_json(opened.space).differences(self.space))
-        if opened.objective != self._objective:
-            problems.append(f"it {_goal(opened.objective)}, not {_goal(self._objective)}")
-        if opened.retries != self._retries:
-            problems.append(f"retries was {opened.retries}, not {self._retries}")
-        if seed is not None and seed != opened.seed:
-            problems.append(f"the seed was {opened.seed}, not {seed}")
-        try:
-            SchedulerSettings.from_json(opened.scheduler).check_growth(self._settings)
-        except SettingError as error:
-            problems.append(str(error))
-        if problems:
-            raise self._mismatch(problems)
-
-    def _check_growth(self, ledger: Ledger) -> None:
-        """Raises StudyMismatchError if a setting that was raised meanwhile is asked for with its old value."""
-        try:
-            SchedulerSettings.from_json(ledger.scheduler_settings).check_growth(self._settings)
-        except SettingError as error:
-            raise self._mismatch([str(error)]) from error
-
-    def _mismatch(self, problems: list[str]) -> StudyMismatchError:
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        return StudyMismatchError(
-            f"{self._storage.url}: study {self.name!r} exists and differs from the one asked for; nothing was "
-            f"changed.\n{lines}\nUse another name, the same settings, or delete the study."
-        )
-
-    def _has_news(self, budget: Budget | None) -> bool:
-        """Whether running a closed study again would change anything."""
-        ledger = self._ledger
-        return (
-            ledger.closed is None
-            or (budget is not None and budget != ledger.budget)
-            or self._settings.to_json() != ledger.scheduler_settings
-            or any(point not in ledger.given_points for point in self._points)
-        )
-
     def _check_ends(self, budget: Budget | None) -> None:
         limits = self._ledger.budget if budget is None else budget
-        if limits.is_unlimited and self._settings.is_endless:
+        if limits.is_unlimited and self.settings.is_endless:
             raise SettingError(
                 "budget",
                 budget,
-                expected=f"a limit, because {type(self._settings).__name__} goes on for ever by itself",
+                expected=f"a limit, because {type(self.settings).__name__} goes on for ever by itself",
                 hint="For example budget=Budget(trials=100), Budget(minutes=10), Budget(resource=2000), or several.",
             )
 
     def _check_trial(self, trial: int) -> None:
         n_trials = len(self._ledger.trials)
         if not isinstance(trial, int) or isinstance(trial, bool) or not 0 <= trial < n_trials:
-            known = f"a trial's id, from 0 to {n_trials - 1}" if n_trials else "a trial's id; the study has none yet"
+            known = (
+                f"a trial's id, from 0 to {n_trials - 1}"
+                if n_trials
+                else "a trial's id; the study has none yet"
+            )
             raise SettingError("trial", trial, expected=known)
 
     def _executor(self, train: TrainingFunction, executor: str | Executor, *, workers: int,
@@ -563,32 +461,44 @@ class Study:
             at_least("checkpoint_every", checkpoint_every, 1)
         context = TrainingContext(
             study=self.name,
-            objective=self._objective,
+            objective=self._plan.objective,
             folder=self.checkpoint_folder,
             checkpoint_every=checkpoint_every,
-            seed=self._seed,
+            seed=self._opened.seed,
         )
         if executor == "inline":
+            from paceline.executors.inline import InlineExecutor  # noqa: PLC0415 - `import paceline` stays fast
+
             if workers > 1:
                 raise SettingError("workers", workers, expected='1 with executor="inline"')
             return InlineExecutor(train, context)
         if executor == "processes":
-            return ProcessExecutor(train, context, workers=workers, log_folder=self.log_folder, **process_settings)
+            from paceline.executors.processes import ProcessExecutor  # noqa: PLC0415 - likewise
+
+            return ProcessExecutor(
+                train, context, workers=workers, log_folder=self.log_folder, **process_settings
+            )
         raise SettingError("executor", executor, expected='"processes", "inline" or an Executor')
 
     @contextmanager
-    def _driving(self, slots: int, executor: str, now: float, budget: Budget | None, observers: Sequence[Observer],
-                 store: CheckpointStore) -> Iterator[Recorder]:  # fmt: skip
-        """This process holds the study; everything is replayed; the settings of this run are recorded."""
-        if self._asking:
+    def _driving(
+        self, place: Executor, budget: Budget | None, observers: Sequence[Observer]
+    ) -> Iterator[Recorder]:
+        """Hold the study, with everything replayed and what this run brings recorded."""
+        if self._asker is not None:
             raise SettingError("run", self.name, expected="a study that is not being asked; close() it first")
-        recorder = self._replayed(observers)
-        self._recorder = recorder
-        recorder.journal.acquire()
+        recorder = self._held(observers)
         try:
-            recorder.replay()  # what was written before this process became the holder
-            self._open(recorder, slots, executor, now, budget)
-            recorder.employ(CheckpointJanitor(recorder.ledger, store, keep=self._keep, max_bytes=self._max_bytes))
+            facts = self._plan.first_facts(
+                recorder.ledger, slots=place.slots, executor=type(place).__name__, budget=budget
+            )
+            recorder.record(facts, place.now())
+            recorder.record(lost_jobs(recorder.ledger, "its driver ended"), place.now())
+            recorder.commit()
+            store = CheckpointStore(self.checkpoint_folder)
+            recorder.employ(
+                CheckpointJanitor(recorder.ledger, store, keep=self._keep, max_bytes=self._max_bytes)
+            )
             yield recorder
         finally:
             try:
@@ -597,51 +507,52 @@ class Study:
                 if recorder.is_ahead:  # a commit failed: what is in memory never happened
                     self._recorder = self._replayed()
 
-    def _open(self, recorder: Recorder, slots: int, executor: str, now: float, budget: Budget | None) -> None:
-        """Record what this run brings: the study itself, if it is new, and what was raised."""
-        ledger = recorder.ledger
-        if ledger.opened is None:
-            opened = StudyOpened(
-                seed=self._seed,
-                objective=self._objective,
-                space=self.space.to_json(),
-                scheduler=self._settings.to_json(),
-                unit=self._unit,
-                retries=self._retries,
-            )
-            recorder.record([opened], now)
-            self._opened = opened
-        recorder.record([RunStarted(str(Holder.me()), slots, executor)], now)
-        settings = self._settings.to_json()
-        if settings != ledger.scheduler_settings:
-            recorder.record([SchedulerChanged(settings)], now)
-        if budget is not None and budget != ledger.budget:
-            recorder.record([BudgetSet(budget)], now)
-        new_points = [point for point in self._points if point not in ledger.given_points]
-        if new_points:
-            recorder.record([PointsGiven(tuple(new_points))], now)
-        recorder.commit()
-
-    def _asked_recorder(self) -> Recorder:
-        """The recorder for ask and tell, whose process holds the study from the first call to `close`."""
-        if not self._asking:
-            self._recorder = self._replayed()
-            self._recorder.journal.acquire()
+    def _asking(self) -> Asker:
+        """The asker, whose process holds the study from the first call until `close`."""
+        if self._asker is None:
+            recorder = self._held(())
             try:
-                self._recorder.replay()
-                self._open(self._recorder, 1, "ask/tell", time.time(), None)
-                self._recorder.record(lost_jobs(self._ledger, "its asker ended"), time.time())
-                self._recorder.commit()
+                recorder.record(
+                    self._plan.first_facts(recorder.ledger, slots=1, executor="ask/tell", budget=None),
+                    time.time(),
+                )
+                recorder.record(lost_jobs(recorder.ledger, "its asker ended"), time.time())
+                recorder.commit()
             except BaseException:
-                self._recorder.journal.release()
+                recorder.journal.release()
                 raise
-            self._asking = True
-        return self._recorder
+            self._asker = Asker(recorder)
+        return self._asker
 
-    def _study_folder(self) -> Path:
-        if self._folder is None:
-            self._folder = _default_folder(self._storage.url)
-        return self._folder / quote(self.name, safe=" ")
+    def _held(self, observers: Sequence[Observer]) -> Recorder:
+        """A recorder by which this process alone writes to the study."""
+        recorder = self._replayed(observers)
+        recorder.journal.acquire()
+        recorder.replay()  # what was written before this process became the holder
+        self._recorder = recorder
+        return recorder
+
+    @contextmanager
+    def _shown(self, recorder: Recorder, progress: bool, place: Executor) -> Iterator[None]:  # noqa: FBT001
+        """Show what is to be expected, then what goes on."""
+        if not progress:
+            yield
+            return
+        from paceline.progress import progress_for  # noqa: PLC0415 - rich is imported when something is shown
+
+        expected = forecast(
+            self.settings,
+            self.space,
+            workers=place.slots,
+            budget=recorder.ledger.budget,
+            unit=self.unit,
+            max_trials=FORECAST_TRIALS,
+        )
+        if expected is not None:
+            print(expected.line(), file=sys.stderr)  # noqa: T201 - what the user asked to be shown
+        with progress_for(sys.stderr)(self.name, recorder.ledger, self._scheduler) as display:
+            recorder.observe(display)
+            yield
 
 
 def _check_name(name: object) -> None:
@@ -651,7 +562,9 @@ def _check_name(name: object) -> None:
 
 def _objective(maximize: str | None, minimize: str | None) -> Objective:
     if maximize is not None and minimize is not None:
-        raise SettingError("maximize", maximize, expected=f"None, because minimize={minimize!r} was given too")
+        raise SettingError(
+            "maximize", maximize, expected=f"None, because minimize={minimize!r} was given too"
+        )
     metric = maximize if minimize is None else minimize
     if metric is None:
         return Objective("loss")
@@ -659,25 +572,3 @@ def _objective(maximize: str | None, minimize: str | None) -> Objective:
         name = "maximize" if minimize is None else "minimize"
         raise SettingError(name, metric, expected='the name of a metric, such as "accuracy"')
     return Objective(metric, maximize=maximize is not None)
-
-
-def _goal(objective: Objective) -> str:
-    return f"{'maximizes' if objective.maximize else 'minimizes'} {objective.metric!r}"
-
-
-def _default_folder(url: str) -> Path:
-    """Beside the database, where there is a file; a folder of the process for memory; the working folder otherwise."""
-    if url == "memory:":
-        return Path(_temporary_folder())
-    if url.startswith("sqlite:///"):
-        file = Path(url.removeprefix("sqlite:///").partition("?")[0])
-        return file.with_name(f"{file.stem}-files")
-    return Path("paceline-files")
-
-
-@cache
-def _temporary_folder() -> str:
-    """One for the process, removed when it ends."""
-    folder = tempfile.mkdtemp(prefix="paceline-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

@@ -128,7 +128,11 @@ def incumbent_view(ledger: Ledger, incumbent: Incumbent | None, folder: Path | N
         return None
     state = ledger.trials[incumbent.trial]
     path = None
-    if folder is not None and state.checkpoint is not None and state.checkpoint.resource == incumbent.resource:
+    if (
+        folder is not None
+        and state.checkpoint is not None
+        and state.checkpoint.resource == incumbent.resource
+    ):
         path = folder / state.checkpoint.key
         path = path if path.is_dir() else None
     return IncumbentView(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import time
-from bdb import BdbQuit
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import SupportsFloat, SupportsIndex
@@ -130,12 +129,11 @@ def run_job(
     Raises:
         CheckpointError: a checkpoint cannot be written; the job has ended `LOST`.
         KeyboardInterrupt: somebody interrupted training by hand; the job has ended `LOST`.
-        BdbQuit: somebody left the debugger; the job has ended `LOST`.
     """
     session = Session(context, job, config, checkpoint, channel=channel, clock=clock)
     try:
         session.finish(train(TrialHandle(session)))
-    except (KeyboardInterrupt, BdbQuit):
+    except KeyboardInterrupt:
         session.end(Outcome.LOST, "interrupted by hand")
         raise
     except BaseException as error:  # noqa: BLE001 - whatever training raises is a fact about its config

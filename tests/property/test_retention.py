@@ -42,7 +42,14 @@ def next_event(ledger, step, data):
     if step == "issue" and idle:
         state = data.draw(st.sampled_from(idle))
         start = state.checkpoint.resource if state.checkpoint and data.draw(st.booleans()) else 0
-        return JobIssued(Job(JobId(ledger.n_jobs), state.id, start, max(start, state.resource) + data.draw(st.integers(1, 4))))
+        return JobIssued(
+            Job(
+                JobId(ledger.n_jobs),
+                state.id,
+                start,
+                max(start, state.resource) + data.draw(st.integers(1, 4)),
+            )
+        )
     if step in ("report", "save") and running:
         run = data.draw(st.sampled_from(running))
         if run.resource >= run.job.target:

@@ -103,18 +103,25 @@ class SimulatedExecutor:
         self._schedule(_Run(job, assignment.config, job.start, self._now, stretch, drops_at))
 
     def wait(self, deliver: Deliver, timeout_s: float | None) -> None:
-        """Jump to the next thing that happens, unless that is more than `timeout_s` ahead."""
+        """Jump to the next thing that happens, unless that is more than `timeout_s` ahead.
+
+        After an interrupt jump in any case: nothing but the running jobs' ends is awaited then.
+        """
         if not self._queue:
             return
         when = self._queue[0][0]
-        if timeout_s is not None and when > self._now + timeout_s:
-            self._now += timeout_s
+        if timeout_s is not None and not self._is_interrupted and when > self._now + timeout_s:
+            self._now = max(
+                self._now + timeout_s, math.nextafter(self._now, math.inf)
+            )  # it must not stand still
             return
         _, _, run = heappop(self._queue)
         seconds, self._now = when - run.began, when
         if when >= run.drops_at:
             trained = run.at - run.job.start
-            deliver([JobEnded(run.job.id, run.job.trial, self._drop_outcome, trained=trained, error="dropped")])
+            deliver(
+                [JobEnded(run.job.id, run.job.trial, self._drop_outcome, trained=trained, error="dropped")]
+            )
         else:
             deliver(self._report(run, seconds))
 

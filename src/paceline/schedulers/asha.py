@@ -86,9 +86,13 @@ class ASHA(SchedulerSettings, frozen=True, kw_only=True, tag=True):
         if self.max_resource is not None:
             n_rungs = len(rung_resources(self.min_resource, self.max_resource, self.reduction_factor))
             if self.brackets > n_rungs:
-                raise SettingError("brackets", self.brackets, expected=f"at most {n_rungs}, the number of rungs")
+                raise SettingError(
+                    "brackets", self.brackets, expected=f"at most {n_rungs}, the number of rungs"
+                )
         if self.delay and self.variant == "stop":
-            raise SettingError("delay", self.delay, expected='False with variant="stop", which promotes nobody')
+            raise SettingError(
+                "delay", self.delay, expected='False with variant="stop", which promotes nobody'
+            )
 
     def build(self, context: Context) -> AshaScheduler:
         """The scheduler."""
@@ -128,7 +132,11 @@ class Bracket:
 
     def next_resource(self, index: int) -> int:
         """What a trial promoted from this rung is trained to."""
-        return self.rungs[index + 1].resource if index + 1 < len(self.rungs) else self.rungs[index].resource * self.eta
+        return (
+            self.rungs[index + 1].resource
+            if index + 1 < len(self.rungs)
+            else self.rungs[index].resource * self.eta
+        )
 
     def below_top(self) -> Iterator[tuple[int, Rung]]:
         """The rungs that may promote, with their indices, from the highest down."""
@@ -162,9 +170,12 @@ class AshaScheduler(Scheduler):
         self._settings = settings
         self.resumes = settings.resume
         self._brackets = [
-            Bracket(settings.min_resource * settings.reduction_factor**b, settings) for b in range(settings.brackets)
+            Bracket(settings.min_resource * settings.reduction_factor**b, settings)
+            for b in range(settings.brackets)
         ]
-        self._verdicts: deque[Verdict] = deque()  # of the stopping variant, which judges when a result arrives
+        self._verdicts: deque[Verdict] = (
+            deque()
+        )  # of the stopping variant, which judges when a result arrives
 
     # The question ----------------------------------------------------------------------------------------------
 
@@ -197,7 +208,9 @@ class AshaScheduler(Scheduler):
 
     def _start(self, number: int) -> StartTrial | None:
         config = self._new_config(may_start=True)
-        return None if config is None else StartTrial(config, self._brackets[number].rungs[0].resource, number)
+        return (
+            None if config is None else StartTrial(config, self._brackets[number].rungs[0].resource, number)
+        )
 
     def _next_bracket(self) -> int:
         if len(self._brackets) == 1:
@@ -284,21 +297,25 @@ class AshaScheduler(Scheduler):
             else:
                 bracket.extend(settings.max_resource)
             if settings.variant == "stop" and was_top is not None and was_top is not bracket.top:
-                for trial in sorted(was_top.results):  # they were fully trained, and nobody has judged them yet
+                for trial in sorted(
+                    was_top.results
+                ):  # they were fully trained, and nobody has judged them yet
                     self._judge(self.ledger.trials[trial], index, was_top)
 
     # For people ------------------------------------------------------------------------------------------------
 
     def _explain(self, decision: Decision) -> Explanation:
         if isinstance(decision, StartTrial):
-            return Explanation(f"no trial can be promoted, so a new config starts, trained to {decision.target}")
+            return Explanation(
+                f"no trial can be promoted, so a new config starts, trained to {decision.target}"
+            )
         bracket = self._bracket_of(self.ledger.trials[decision.trial].trial)
-        going_on = isinstance(decision, ResumeTrial)
         index, rung = self._going_to(self.ledger.trials[decision.trial])
-        if going_on and rung.resource == decision.target:  # a lost promotion that is handed out again
-            index -= 1
-        verb = "promoted" if self._settings.variant == "promote" else "it goes on"
-        verdict = f"{verb} to {decision.target}" if isinstance(decision, ResumeTrial) else "stopped"
+        verdict = "stopped"
+        if isinstance(decision, ResumeTrial):
+            verb = "promoted" if self._settings.variant == "promote" else "it goes on"
+            verdict = f"{verb} to {decision.target}"
+            index -= rung.resource == decision.target  # a lost promotion that is handed out again
         return self._compare(bracket, index, decision.trial, verdict)
 
     def standing(self, trial: TrialId) -> Explanation:

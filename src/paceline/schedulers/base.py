@@ -236,7 +236,11 @@ class Scheduler(ABC):
         """Why `decision` is what `decide` answers now; asked before the decision is applied."""
         if isinstance(decision, ResumeTrial) and decision.trial in self._due:
             state = self.ledger.trials[decision.trial]
-            cause = f"failed ({state.failures} of {self.ledger.retries} retries)" if state.failures else "was lost"
+            cause = (
+                f"failed ({state.failures} of {self.ledger.retries} retries)"
+                if state.failures
+                else "was lost"
+            )
             return Explanation(f"its last job to {decision.target} {cause}, so it is repeated")
         return self._explain(decision)
 

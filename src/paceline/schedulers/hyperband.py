@@ -25,7 +25,9 @@ from paceline.settings import at_least, one_of
 BracketRule = Literal["paper", "hpbandster"]
 
 
-def bracket_sizes(max_resource: int, eta: int, *, min_resource: int = 1, rule: BracketRule = "paper") -> list[int]:
+def bracket_sizes(
+    max_resource: int, eta: int, *, min_resource: int = 1, rule: BracketRule = "paper"
+) -> list[int]:
     """Trials that start each bracket of a sweep, most aggressive first.
 
     `bracket_sizes(81, 3) == [81, 34, 15, 8, 5]`, `bracket_sizes(81, 3, rule="hpbandster") == [81, 27, 9, 6, 5]`.
@@ -36,8 +38,10 @@ def bracket_sizes(max_resource: int, eta: int, *, min_resource: int = 1, rule: B
 
 def _size(s: int, s_max: int, eta: int, rule: BracketRule) -> int:
     if rule == "hpbandster":
-        return (s_max + 1) // (s + 1) * eta**s
-    return -(-(s_max + 1) * eta**s // (s + 1))  # the ceiling of an exact fraction
+        size: int = (s_max + 1) // (s + 1) * eta**s  # the type of int ** int is Any: the exponent might be negative
+        return size
+    size = -(-(s_max + 1) * eta**s // (s + 1))  # the ceiling of an exact fraction
+    return size
 
 
 class Hyperband(SchedulerSettings, frozen=True, kw_only=True, tag=True):
@@ -82,7 +86,8 @@ class Hyperband(SchedulerSettings, frozen=True, kw_only=True, tag=True):
         )
         n_rungs = range(len(sizes), 0, -1)
         return [
-            shape_from_top(n, self.max_resource, self.reduction_factor, k) for n, k in zip(sizes, n_rungs, strict=True)
+            shape_from_top(n, self.max_resource, self.reduction_factor, k)
+            for n, k in zip(sizes, n_rungs, strict=True)
         ]
 
     def build(self, context: Context) -> HyperbandScheduler:

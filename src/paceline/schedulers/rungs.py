@@ -56,7 +56,17 @@ class Rung:
         eta: the reduction factor.
     """
 
-    __slots__ = ("_best", "_eta", "_open", "_rest", "best_loss", "n_running", "promoted", "resource", "results")
+    __slots__ = (
+        "_best",
+        "_eta",
+        "_open",
+        "_rest",
+        "best_loss",
+        "n_running",
+        "promoted",
+        "resource",
+        "results",
+    )
 
     def __init__(self, resource: int, eta: int) -> None:
         self.resource = resource
@@ -125,7 +135,9 @@ class Rung:
         mine = (self.results[trial], trial)
         if self.cutoff is not None:
             return mine <= self.cutoff
-        return n > 0 and mine == min((loss, other) for other, loss in self.results.items())  # fewer than η results
+        return n > 0 and mine == min(
+            (loss, other) for other, loss in self.results.items()
+        )  # fewer than η results
 
 
 def compare(results: Mapping[TrialId, float], trial: TrialId, n_permitted: int, *, rung: int, resource: int,

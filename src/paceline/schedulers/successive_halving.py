@@ -82,7 +82,9 @@ class SuccessiveHalving(SchedulerSettings, frozen=True, kw_only=True, tag=True):
         """
         check_resources(self.min_resource, self.max_resource, self.reduction_factor)
         if self.n_trials is not None:
-            least = self.reduction_factor ** n_halvings(self.min_resource, self.max_resource, self.reduction_factor)
+            least = self.reduction_factor ** n_halvings(
+                self.min_resource, self.max_resource, self.reduction_factor
+            )
             if isinstance(self.n_trials, bool) or not isinstance(self.n_trials, int) or self.n_trials < least:
                 raise SettingError(
                     "n_trials",
@@ -118,7 +120,9 @@ def check_resources(min_resource: object, max_resource: object, reduction_factor
     at_least("min_resource", min_resource, 1)
     at_least("max_resource", max_resource, 1)
     if max_resource < min_resource:  # type: ignore[operator]  # both were just shown to be whole numbers
-        raise SettingError("max_resource", max_resource, expected=f"at least min_resource, which is {min_resource}")
+        raise SettingError(
+            "max_resource", max_resource, expected=f"at least min_resource, which is {min_resource}"
+        )
 
 
 class Bracket:
@@ -198,7 +202,10 @@ class BracketScheduler(Scheduler):
         for number, bracket in self._active.items():
             if bracket.waiting:
                 return self._resume(bracket.waiting[0], bracket.shape.resources[bracket.stage])
-            if bracket.wants_trials and (start := self._start(number, bracket.shape, may_start=may_start)) is not None:
+            if (
+                bracket.wants_trials
+                and (start := self._start(number, bracket.shape, may_start=may_start)) is not None
+            ):
                 return start
         if self._active and not self._overlap:
             return None
@@ -219,7 +226,9 @@ class BracketScheduler(Scheduler):
             self._brackets.append(Bracket(shape))
             self._active[len(self._brackets) - 1] = self._brackets[-1]
         self._brackets[number].n_created += 1
-        if self._has_no_configs:  # a grid came to its end: the open brackets have all the trials that they will get
+        if (
+            self._has_no_configs
+        ):  # a grid came to its end: the open brackets have all the trials that they will get
             for bracket in self._active.values():
                 if bracket.wants_trials:
                     bracket.expected = bracket.n_created
@@ -255,7 +264,9 @@ class BracketScheduler(Scheduler):
             n_created = self._brackets[number].n_created if number < len(self._brackets) else 0
             shape = self.shape_of(number)
             size = 0 if shape is None else shape.sizes[0]
-            return Explanation(f"config {n_created + 1} of {size} of bracket {number}, trained to {decision.target}")
+            return Explanation(
+                f"config {n_created + 1} of {size} of bracket {number}, trained to {decision.target}"
+            )
         return super()._explain(decision)
 
     def standing(self, trial: TrialId) -> Explanation:

@@ -1,220 +1,45 @@
-"""The journal: where events are kept, one row each, in the order in which they were recorded.
+"""The journal in a database, by way of SQLAlchemy Core: one code path for SQLite, PostgreSQL and the others.
 
-The primary key is (study, seq), and an append states the seq that it expects to be next. Whoever appends to a study
-that somebody else has written to since fails on that first write: that is the fence, and it needs no lock. On top of
-it, a study's row names its holder, so that a second driver is told who is at work before it writes anything; a holder
-whose process is gone is no holder.
-
-One code path for every database, on SQLAlchemy Core; SQLite by default (write-ahead log, each transaction synced to
-disk), PostgreSQL by URL, a list in memory for simulation. What is stored is JSON text: opening it executes nothing.
+The primary key is (study, seq), and an append states the seq that it expects to be next: whoever appends to a study
+that somebody else has written to since fails on that first write. What is stored is JSON text: opening it executes
+nothing. SQLite keeps a write-ahead log, so that readers never wait for the driver, and syncs each transaction to disk.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from getpass import getuser
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-from uuid import uuid4
+from typing import Any
 
 import msgspec
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    create_engine,
+    delete,
+    event,
+    insert,
+    inspect,
+    select,
+    update,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 
-from paceline.errors import JournalConflict, SchemaError, SettingError, StorageError, StudyNotFoundError
+from paceline.errors import JournalConflict, SchemaError, SettingError, StorageError
 from paceline.events import SCHEMA_VERSION, AnyEvent, decode, encode
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-Entry = tuple[float, AnyEvent]
-"""When it was recorded (seconds since the epoch, or virtual) and what happened."""
-
-HEARTBEAT_S = 5.0
-"""How often a driver says that it is alive."""
-PATIENCE_S = 60.0
-"""How long a driver on another machine may be silent before its study is free to take."""
-
-
-class Journal(Protocol):
-    """The events of one study."""
-
-    heartbeat_s: float | None
-    """How often `keep_alive` wants to be called, in seconds; `None` is never."""
-
-    @property
-    def length(self) -> int:
-        """Events that this journal object has read or written: the seq that its next append expects."""
-        ...
-
-    def read(self) -> Iterator[Entry]:
-        """The events after those that were read or written before, in order."""
-        ...
-
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Add events, all or none, durably.
-
-        Raises:
-            JournalConflict: somebody else has written since; nothing was added.
-            StorageError: the storage failed; nothing was added.
-        """
-        ...
-
-    def acquire(self) -> None:
-        """Become the study's holder.
-
-        Raises:
-            JournalConflict: somebody alive holds it.
-        """
-        ...
-
-    def keep_alive(self) -> None:
-        """Say that the holder is alive, when it is time to."""
-        ...
-
-    def release(self) -> None:
-        """Hold it no longer."""
-        ...
-
-
-class Storage(Protocol):
-    """A place where studies are kept."""
-
-    url: str
-
-    def journal(self, study: str) -> Journal:
-        """The journal of the study of that name; it exists from its first append on."""
-        ...
-
-    def exists(self, study: str) -> bool:
-        """Whether there is a study of that name."""
-        ...
-
-    def studies(self) -> list[str]:
-        """The names of all studies, in the order of creation."""
-        ...
-
-    def delete(self, study: str) -> None:
-        """Remove a study and all its events.
-
-        Raises:
-            StudyNotFoundError: there is none of that name.
-            JournalConflict: somebody is driving it.
-        """
-        ...
-
-    def close(self) -> None:
-        """Free what is held."""
-        ...
-
-
-# In memory -----------------------------------------------------------------------------------------------------
-
-
-class MemoryJournal:
-    """A journal that lives as long as its process: for simulation, tests, and studies that need not last."""
-
-    heartbeat_s = None
-
-    def __init__(self, entries: list[Entry] | None = None) -> None:
-        self.entries: list[Entry] = [] if entries is None else entries
-        self.length = 0
-
-    def read(self) -> Iterator[Entry]:
-        """The events after those that were read or written before."""
-        while self.length < len(self.entries):
-            self.length += 1
-            yield self.entries[self.length - 1]
-
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Add events.
-
-        Raises:
-            JournalConflict: somebody else has written since.
-        """
-        if self.length != len(self.entries):
-            raise JournalConflict(f"expected event {self.length} to be next, but there are {len(self.entries)}")
-        self.entries.extend(entries)
-        self.length = len(self.entries)
-
-    def acquire(self) -> None:
-        """Nobody else can reach it: nothing to do."""
-
-    def keep_alive(self) -> None:
-        """Nothing to do."""
-
-    def release(self) -> None:
-        """Nothing to do."""
-
-
-class MemoryStorage:
-    """Studies in memory."""
-
-    def __init__(self) -> None:
-        self.url = "memory:"
-        self._studies: dict[str, list[Entry]] = {}
-
-    def journal(self, study: str) -> MemoryJournal:
-        """The study's journal."""
-        return MemoryJournal(self._studies.setdefault(study, []))
-
-    def exists(self, study: str) -> bool:
-        """Whether it has any event."""
-        return bool(self._studies.get(study))
-
-    def studies(self) -> list[str]:
-        """All that have any event."""
-        return [name for name, entries in self._studies.items() if entries]
-
-    def delete(self, study: str) -> None:
-        """Forget a study.
-
-        Raises:
-            StudyNotFoundError: there is none of that name.
-        """
-        if not self.exists(study):
-            raise not_found(study, self)
-        del self._studies[study]
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
-# In a database -------------------------------------------------------------------------------------------------
-
-
-class Holder(msgspec.Struct, frozen=True):
-    """Who drives a study: enough to tell whether it still does."""
-
-    token: str
-    user: str
-    host: str
-    process: int
-    started: str
-
-    def __str__(self) -> str:
-        """As a person reads it."""
-        return f"{self.user}@{self.host}, process {self.process}"
-
-    @classmethod
-    def me(cls) -> Holder:
-        """A holder for this process; each call gives another token."""
-        return cls(uuid4().hex, _user(), socket.gethostname(), os.getpid(), _start_of(os.getpid()))
-
-    def is_alive(self, silent_s: float) -> bool:
-        """Whether the process exists, on this machine; whether it was heard of lately, on another."""
-        if self.host != socket.gethostname():
-            return silent_s < PATIENCE_S
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            pass  # it exists, and is somebody else's
-        return _start_of(self.process) == self.started  # another process may have inherited the number
+from paceline.journal.holder import HEARTBEAT_S, Holder, living_holder
+from paceline.journal.protocol import Entry, not_found
 
 
 class SqlStorage:
@@ -234,7 +59,7 @@ class SqlStorage:
         self.url = self._engine.url.render_as_string(hide_password=True)
         is_file = self._engine.url.get_backend_name() == "sqlite"
         self._file = Path(self._engine.url.database or "") if is_file else None
-        self._tables = _tables()
+        self.tables = _tables()
         self._is_ready = self._check_schema()
 
     def journal(self, study: str) -> SqlJournal:
@@ -249,11 +74,22 @@ class SqlStorage:
         """The names of all studies, in the order of creation."""
         if not self._is_ready:
             return []
-        from sqlalchemy import select  # noqa: PLC0415 - imported when a database is used: `import paceline` stays fast
 
-        table = self._tables.studies
+        table = self.tables.studies
         with self.transaction("list the studies") as connection:
-            return [row.name for row in connection.execute(select(table.c.name).order_by(table.c.id))]
+            begun = select(table.c.name).join(self.tables.events).where(self.tables.events.c.seq == 0)
+            return list(connection.scalars(begun.order_by(table.c.id)))
+
+    def holder(self, study: str) -> str | None:
+        """Who drives the study at this moment, for people; `None` if nobody does."""
+        if not self._is_ready:
+            return None
+        table = self.tables.studies
+        query = select(table.c.holder, table.c.heard_at).where(table.c.name == study)
+        with self.transaction(f"look up study {study!r}") as connection:
+            row = connection.execute(query).one_or_none()
+        holder = None if row is None else living_holder(row.holder, row.heard_at)
+        return None if holder is None else str(holder)
 
     def delete(self, study: str) -> None:
         """Remove a study and all its events.
@@ -262,15 +98,14 @@ class SqlStorage:
             StudyNotFoundError: there is none of that name.
             JournalConflict: somebody is driving it.
         """
-        from sqlalchemy import delete  # noqa: PLC0415
 
         number = self.study_id(study)
         if number is None:
             raise not_found(study, self)
         self.journal(study).acquire()
         with self.transaction(f"delete study {study!r}") as connection:
-            connection.execute(delete(self._tables.events).where(self._tables.events.c.study == number))
-            connection.execute(delete(self._tables.studies).where(self._tables.studies.c.id == number))
+            connection.execute(delete(self.tables.events).where(self.tables.events.c.study == number))
+            connection.execute(delete(self.tables.studies).where(self.tables.studies.c.id == number))
 
     def close(self) -> None:
         """Close all connections."""
@@ -280,9 +115,8 @@ class SqlStorage:
         """The number under which the study's events are kept."""
         if not self._is_ready:
             return None
-        from sqlalchemy import select  # noqa: PLC0415
 
-        table = self._tables.studies
+        table = self.tables.studies
         with self.transaction(f"look up study {study!r}") as connection:
             number: int | None = connection.scalar(select(table.c.id).where(table.c.name == study))
             return number
@@ -291,12 +125,11 @@ class SqlStorage:
         """Create the tables: done before the first write, so that looking at a database changes nothing."""
         if self._is_ready:
             return
-        from sqlalchemy import insert  # noqa: PLC0415
 
         self._use_write_ahead_log()
         with self.transaction("create the tables") as connection:
-            self._tables.metadata.create_all(connection)
-            connection.execute(insert(self._tables.schema).values(version=SCHEMA_VERSION))
+            self.tables.metadata.create_all(connection)
+            connection.execute(insert(self.tables.schema).values(version=SCHEMA_VERSION))
         self._is_ready = True
 
     def _use_write_ahead_log(self) -> None:
@@ -312,7 +145,6 @@ class SqlStorage:
         Raises:
             StorageError: the database failed.
         """
-        from sqlalchemy.exc import IntegrityError, SQLAlchemyError  # noqa: PLC0415
 
         try:
             with self._engine.begin() as connection:
@@ -327,12 +159,11 @@ class SqlStorage:
         """Whether the tables are there, in this version."""
         if self._file is not None and not self._file.exists():
             return False  # to connect would create it
-        from sqlalchemy import inspect, select  # noqa: PLC0415
 
         with self.transaction("open the database") as connection:
-            if not inspect(connection).has_table(self._tables.schema.name):
+            if not inspect(connection).has_table(self.tables.schema.name):
                 return False
-            version = connection.scalar(select(self._tables.schema.c.version))
+            version = connection.scalar(select(self.tables.schema.c.version))
         if version is None or version > SCHEMA_VERSION:
             raise SchemaError(
                 f"{self.url}: its schema is version {version}, and this Paceline knows up to {SCHEMA_VERSION}. "
@@ -344,7 +175,7 @@ class SqlStorage:
 class SqlJournal:
     """The events of one study in a database. See `Journal`."""
 
-    heartbeat_s = HEARTBEAT_S
+    heartbeat_s: float | None = HEARTBEAT_S
 
     def __init__(self, storage: SqlStorage, study: str) -> None:
         self.length = 0
@@ -360,9 +191,8 @@ class SqlJournal:
             self._number = self._storage.study_id(self._study)
         if self._number is None:
             return
-        from sqlalchemy import select  # noqa: PLC0415
 
-        events = self._storage._tables.events  # noqa: SLF001 - one module, two classes
+        events = self._storage.tables.events
         query = (
             select(events.c.at, events.c.event)
             .where(events.c.study == self._number, events.c.seq >= self.length)
@@ -376,6 +206,17 @@ class SqlJournal:
                     self.length += 1
                     yield at, event
 
+    def first(self) -> AnyEvent | None:
+        """The first event, if there is one."""
+        if self._number is None:
+            return None
+
+        events = self._storage.tables.events
+        query = select(events.c.event).where(events.c.study == self._number, events.c.seq == 0)
+        with self._storage.transaction(f"read study {self._study!r}") as connection:
+            line = connection.scalar(query)
+        return None if line is None else decode(line)
+
     def append(self, entries: Sequence[Entry]) -> None:
         """Add events, in one transaction.
 
@@ -383,7 +224,6 @@ class SqlJournal:
             JournalConflict: somebody else has written since; nothing was added.
             StorageError: the database failed; nothing was added.
         """
-        from sqlalchemy.exc import IntegrityError  # noqa: PLC0415
 
         number = self._study_number()
         rows = [
@@ -392,7 +232,7 @@ class SqlJournal:
         ]
         try:
             with self._storage.transaction(f"write to study {self._study!r}") as connection:
-                connection.execute(self._storage._tables.add_events, rows)  # noqa: SLF001
+                connection.execute(self._storage.tables.add_events, rows)
                 if self._me is not None and time.time() - self._heard_at > HEARTBEAT_S:
                     self._beat(connection)
         except IntegrityError as error:
@@ -405,18 +245,18 @@ class SqlJournal:
         Raises:
             JournalConflict: somebody alive holds it.
         """
-        from sqlalchemy import select, update  # noqa: PLC0415
 
         number = self._study_number()
-        table = self._storage._tables.studies  # noqa: SLF001
+        table = self._storage.tables.studies
         me = Holder.me()
         now = time.time()
         with self._storage.transaction(f"take up study {self._study!r}") as connection:
-            row = connection.execute(select(table.c.holder, table.c.heard_at).where(table.c.id == number)).one()
-            if row.holder is not None:
-                holder = msgspec.json.decode(row.holder, type=Holder)
-                if holder.is_alive(now - row.heard_at):
-                    raise self._held_by(holder, now - row.heard_at)
+            row = connection.execute(
+                select(table.c.holder, table.c.heard_at).where(table.c.id == number)
+            ).one()
+            holder = living_holder(row.holder, row.heard_at)
+            if holder is not None:
+                raise self._held_by(holder, now - row.heard_at)
             taken = connection.execute(
                 update(table)
                 .where(table.c.id == number, table.c.holder.is_not_distinct_from(row.holder))
@@ -441,17 +281,17 @@ class SqlJournal:
         """Hold it no longer."""
         if self._me is None:
             return
-        from sqlalchemy import update  # noqa: PLC0415
 
-        table = self._storage._tables.studies  # noqa: SLF001
+        table = self._storage.tables.studies
         with self._storage.transaction(f"let go of study {self._study!r}") as connection:
-            connection.execute(update(table).where(table.c.id == self._number, self._is_mine()).values(holder=None))
+            connection.execute(
+                update(table).where(table.c.id == self._number, self._is_mine()).values(holder=None)
+            )
         self._me = None
 
     def _beat(self, connection: Any) -> None:
-        from sqlalchemy import update  # noqa: PLC0415
 
-        table = self._storage._tables.studies  # noqa: SLF001
+        table = self._storage.tables.studies
         now = time.time()
         beaten = connection.execute(
             update(table).where(table.c.id == self._number, self._is_mine()).values(heard_at=now)
@@ -462,19 +302,17 @@ class SqlJournal:
 
     def _is_mine(self) -> Any:
         me = msgspec.json.encode(self._me).decode()
-        return self._storage._tables.studies.c.holder == me  # noqa: SLF001
+        return self._storage.tables.studies.c.holder == me
 
     def _study_number(self) -> int:
         """The study's number; the study comes to be if it did not exist."""
         if self._number is not None:
             return self._number
-        from sqlalchemy import insert  # noqa: PLC0415
-        from sqlalchemy.exc import IntegrityError  # noqa: PLC0415
 
         self._storage.make_ready()
         try:
             with self._storage.transaction(f"create study {self._study!r}") as connection:
-                made = connection.execute(insert(self._storage._tables.studies).values(name=self._study))  # noqa: SLF001
+                made = connection.execute(insert(self._storage.tables.studies).values(name=self._study))
                 self._number = made.inserted_primary_key[0]
         except IntegrityError as error:  # made by somebody else at this very moment
             raise self._conflict() from error
@@ -494,38 +332,13 @@ class SqlJournal:
         )
 
 
-def open_storage(url: str | os.PathLike[str] | Storage) -> Storage:
-    """The storage at a URL; a path ending in .db stands for its SQLite URL, "memory:" for memory.
-
-    Raises:
-        SettingError: it is no URL that SQLAlchemy knows.
-        StorageError: the database cannot be opened.
-        SchemaError: it was made by a newer version.
-    """
-    if not isinstance(url, str | os.PathLike):
-        return url
-    text = os.fspath(url)
-    if text in {"memory:", ":memory:", "sqlite://", "sqlite:///:memory:"}:
-        return MemoryStorage()
-    if "://" not in text:
-        if not text.endswith((".db", ".sqlite", ".sqlite3")):
-            raise SettingError(
-                "storage",
-                text,
-                expected='a database URL such as "sqlite:///study.db" or "postgresql+psycopg://user@host/name", '
-                'a path that ends in ".db", or "memory:"',
-            )
-        text = f"sqlite:///{text}"
-    return SqlStorage(text)
-
-
 def _engine(url: str) -> Engine:
-    from sqlalchemy import create_engine, event  # noqa: PLC0415
-    from sqlalchemy.engine import make_url  # noqa: PLC0415
-    from sqlalchemy.exc import ArgumentError, NoSuchModuleError  # noqa: PLC0415
 
     try:
         parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise SettingError("storage", url, expected='a database URL such as "sqlite:///study.db"') from error
+    try:
         engine = create_engine(parsed)
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
         raise SettingError("storage", url, expected='a database URL such as "sqlite:///study.db"') from error
@@ -561,7 +374,6 @@ class _Tables:
     """The three tables, made once."""
 
     def __init__(self) -> None:
-        from sqlalchemy import Column, Float, ForeignKey, Integer, MetaData, Table, Text, insert  # noqa: PLC0415
 
         self.metadata = MetaData()
         self.schema = Table("paceline_schema", self.metadata, Column("version", Integer, primary_key=True))
@@ -590,12 +402,6 @@ def _tables() -> _Tables:
     return _Tables()
 
 
-def not_found(study: str, storage: Storage) -> StudyNotFoundError:
-    """The error for a name that the storage does not know; it lists those that it does."""
-    names = ", ".join(map(repr, storage.studies())) or "none"
-    return StudyNotFoundError(f"{storage.url}: there is no study {study!r}; there are: {names}.")
-
-
 def _advice(cause: str) -> str:
     for sign, advice in {
         "full": "Free some disk space and run again: it continues where the study is.",
@@ -609,19 +415,3 @@ def _advice(cause: str) -> str:
         if sign in cause:
             return advice
     return "What was recorded before is intact."
-
-
-def _user() -> str:
-    try:
-        return getuser()
-    except (KeyError, OSError):  # a container may run under a number that has no name
-        return str(os.getuid())
-
-
-def _start_of(process: int) -> str:
-    """When a process of this machine started, as the kernel counts; empty where that cannot be told."""
-    try:
-        stat = Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rpartition(")")[2].split()[19]

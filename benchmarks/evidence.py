@@ -1,0 +1,212 @@
+"""What the check of a claim yields, and the arithmetic beneath it: seeds in parallel, intervals, tables.
+
+A claim is a function `Lab → Finding`. It measures cells (settings) over seeds with `Lab.measure`, condenses them to
+`Estimate`s, and states `Verdict`s: measured, required, whether it holds. `claims.py` prints them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import product, starmap
+from typing import Any, Self, TypeVar
+
+import msgspec
+import numpy as np
+
+C = TypeVar("C", bound=Hashable)
+T = TypeVar("T")
+
+RESAMPLES = 2000
+
+
+class Lab:
+    """Where claims are measured: how thoroughly, and on how many cores. Its results depend on neither cores nor order.
+
+    Args:
+        quick: measure few seeds and the corners of large grids.
+        processes: 1 measures in this process.
+    """
+
+    def __init__(self, *, quick: bool = False, processes: int = 1) -> None:
+        self.quick = quick
+        self._pool = ProcessPoolExecutor(processes) if processes > 1 else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def choose(self, full: T, quick: T) -> T:
+        """One of two, by how thorough this lab is."""
+        return quick if self.quick else full
+
+    def measure(self, trial: Callable[[C, int], T], cells: Iterable[C], seeds: int) -> dict[C, list[T]]:
+        """`trial(cell, seed)` for each cell and the same seeds 0, 1, ... in each: comparisons are paired.
+
+        Args:
+            trial: a function that other processes can import.
+            cells: settings.
+            seeds: how many.
+        """
+        cells = list(dict.fromkeys(cells))
+        tasks = list(product(cells, range(seeds)))
+        if self._pool is None:
+            results = list(starmap(trial, tasks))
+        else:
+            results = list(self._pool.map(partial(_starred, trial), tasks))
+        return {cell: results[i * seeds : (i + 1) * seeds] for i, cell in enumerate(cells)}
+
+
+def _starred(trial: Callable[[C, int], T], task: tuple[C, int]) -> T:
+    return trial(*task)
+
+
+# Estimates -----------------------------------------------------------------------------------------------------
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """A figure with its 95 % bootstrap interval.
+
+    Args:
+        value: of the statistic.
+        low: 2.5 % quantile over resampled seeds.
+        high: 97.5 % quantile.
+        n: seeds that had a value.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        if not self.n:
+            return "none"
+        if self.low == self.high:
+            return f"{number(self.value)} (n={self.n})"
+        return f"{number(self.value)} [{number(self.low)}, {number(self.high)}] (n={self.n})"
+
+
+def number(value: float) -> str:
+    """Four digits at most, never an exponent."""
+    if not math.isfinite(value):
+        return "-"
+    digits = 0 if abs(value) >= 1000 else 1 if abs(value) >= 100 else 2 if abs(value) >= 10 else 3
+    return f"{value:.{digits}f}".rstrip("0").rstrip(".") if digits else f"{value:.0f}"
+
+
+def estimate(statistic: Callable[..., np.ndarray], *samples: Sequence[float]) -> Estimate:
+    """A statistic of paired samples, one value a seed, and its interval: seeds are resampled, pairs stay together.
+
+    Args:
+        statistic: of arrays whose last axis is seeds.
+        samples: of equal length; NaN where a seed had no value.
+    """
+    data = [np.asarray(sample, dtype=float) for sample in samples]
+    n_valid = int(min(np.isfinite(sample).sum() for sample in data))
+    if not n_valid:
+        return Estimate(math.nan, math.nan, math.nan, 0)
+    seeds = np.random.default_rng(0).integers(len(data[0]), size=(RESAMPLES, len(data[0])))
+    resampled = statistic(*(sample[seeds] for sample in data))
+    low, high = np.quantile(resampled[np.isfinite(resampled)], [0.025, 0.975])
+    return Estimate(float(statistic(*data)), float(low), float(high), n_valid)
+
+
+def mean(sample: np.ndarray) -> np.ndarray:
+    """Of the seeds that have a value."""
+    has_value = np.isfinite(sample)
+    with np.errstate(invalid="ignore"):  # 0/0: nobody has one
+        return np.where(has_value, sample, 0.0).sum(-1) / has_value.sum(-1)
+
+
+def median(sample: np.ndarray) -> np.ndarray:
+    """Of all seeds; one that did not get there has +inf."""
+    return np.median(sample, axis=-1)
+
+
+def ratio(of: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """The statistic of the first sample over that of the second."""
+
+    def statistic(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return of(above) / of(below)
+
+    return statistic
+
+
+# Findings ------------------------------------------------------------------------------------------------------
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """One line of the table.
+
+    Args:
+        claim: in words.
+        source: who says so.
+        measured: with interval and number of seeds.
+        required: for it to hold.
+        holds: whether the figure measured is within what is required.
+        must_hold: whether the run fails with it; `False` where it is known to fail, and why is told beside it.
+    """
+
+    claim: str
+    source: str
+    measured: str
+    required: str
+    holds: bool
+    must_hold: bool = True
+
+
+class Table(msgspec.Struct, frozen=True):
+    """Figures behind verdicts."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What the check of a claim yields."""
+
+    verdicts: list[Verdict]
+    tables: list[Table] = []
+
+
+VERDICTS = ("claim", "source", "measured", "required", "verdict")
+
+
+def verdict_table(title: str, verdicts: Iterable[Verdict]) -> Table:
+    """The table that all claims share."""
+    rows = ((v.claim, v.source, v.measured, v.required, "holds" if v.holds else "FAILS") for v in verdicts)
+    return Table(title, VERDICTS, tuple(rows))
+
+
+def as_markdown(table: Table) -> str:
+    """For a page."""
+    lines = [table.header, tuple("---" for _ in table.header), *table.rows]
+    return "\n".join([f"### {table.title}", "", *("| " + " | ".join(line) + " |" for line in lines), ""])
+
+
+def as_text(table: Table, width: int) -> str:
+    """For a terminal or a pipe."""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    grid = RichTable(*table.header, title=table.title, title_justify="left", show_lines=table.header == VERDICTS)
+    for row in table.rows:
+        grid.add_row(*row)
+    out = StringIO()
+    Console(file=out, width=width, markup=False).print(grid)
+    return out.getvalue()
+
+
+def to_json(findings: Any) -> bytes:
+    """For programs."""
+    return msgspec.json.format(msgspec.json.encode(findings), indent=2)

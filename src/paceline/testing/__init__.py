@@ -1,0 +1,10 @@
+"""For those who write a scheduler, a journal or an executor of their own: the suites that ours are held to.
+
+`schedulers`   a hostile world that drives any scheduler, as a Hypothesis state machine
+`journals`     what every journal keeps, as tests to inherit
+`faults`       crashes at a chosen write
+`studies`      studies driven by hand, or in virtual time across crashes
+`snapshots`    the whole state of an object, to compare
+
+They need the extra `test` (pytest and Hypothesis), and nothing else in Paceline imports them.
+"""

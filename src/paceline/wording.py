@@ -1,0 +1,47 @@
+"""How numbers, configs and errors are put into words: one way, for progress, tables and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from paceline.events import Scalar
+
+_BYTES_PER_STEP = 1000.0
+
+
+def number(value: float) -> str:
+    """Six digits are enough to compare by eye: `0.987654`, `12`, `1.5e-07`."""
+    return f"{value:.6g}"
+
+
+def count(n: int, noun: str) -> str:
+    """A count with its noun: `"1 trial"`, `"2 trials"`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def size(n_bytes: int) -> str:
+    """A number of bytes as people say it: `"512 B"`, `"1.5 MB"`; thousands, as disks are sold."""
+    if n_bytes < _BYTES_PER_STEP:
+        return f"{n_bytes} B"
+    amount = float(n_bytes)
+    for unit in ("kB", "MB", "GB"):
+        amount /= _BYTES_PER_STEP
+        if amount < _BYTES_PER_STEP:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / _BYTES_PER_STEP:.1f} TB"
+
+
+def config_text(config: Mapping[str, Scalar]) -> str:
+    """A config in one line: `lr=0.01, optimizer=sgd`."""
+    return ", ".join(f"{name}={scalar_text(value)}" for name, value in config.items())
+
+
+def scalar_text(value: Scalar) -> str:
+    """A hyperparameter's value for people."""
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def last_line(error: str | None) -> str:
+    """The line of a traceback that says what went wrong."""
+    lines = [line for line in (error or "").splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no cause is known"

@@ -1,0 +1,23 @@
+"""Paceline's own executors keep the contract that it ships."""
+
+from paceline.executors.inline import InlineExecutor
+from paceline.executors.processes import ProcessExecutor
+from paceline.executors.protocol import Executor
+from paceline.testing.executors import ExecutorContract
+
+
+class TestInline(ExecutorContract):
+    is_concurrent = False
+
+    def make_executor(self, train, context, slots):
+        return InlineExecutor(train, context)
+
+
+class TestProcesses(ExecutorContract):
+    def make_executor(self, train, context, slots):
+        return ProcessExecutor(train, context, workers=slots)
+
+
+def test_the_executors_are_executors():
+    assert issubclass(InlineExecutor, Executor)
+    assert issubclass(ProcessExecutor, Executor)
