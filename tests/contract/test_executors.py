@@ -2,7 +2,6 @@
 
 from paceline.executors.inline import InlineExecutor
 from paceline.executors.processes import ProcessExecutor
-from paceline.executors.protocol import Executor
 from paceline.testing.executors import ExecutorContract
 
 
@@ -16,8 +15,3 @@ class TestInline(ExecutorContract):
 class TestProcesses(ExecutorContract):
     def make_executor(self, train, context, slots):
         return ProcessExecutor(train, context, workers=slots)
-
-
-def test_the_executors_are_executors():
-    assert issubclass(InlineExecutor, Executor)
-    assert issubclass(ProcessExecutor, Executor)

@@ -108,6 +108,7 @@ class LocalWorker:
         self.frames = Frames(connection)
         self.job: Job | None = None
         self.has_begun = False
+        self.is_interrupted = False  # its job is to be, as soon as somebody is in a position to tell it
         self.is_ready = False
         self.held: TrialId | None = None  # its last trial, if that may be in memory still
         self.heard_at = time.monotonic()
@@ -135,10 +136,12 @@ class LocalWorker:
     def take(self, event: JobEnded) -> None:
         """Note that its job has ended."""
         self.job = None
+        self.is_interrupted = False
         self.held = event.trial if event.outcome is Outcome.COMPLETED else None
 
     def interrupt(self) -> None:
         """Let its job end at its next report."""
+        self.is_interrupted = False
         if self.job is not None:
             with suppress(ConnectionError):  # it has died, which is told elsewhere
                 self._tell(Interrupt(self.job.id))

@@ -153,6 +153,8 @@ class ProcessExecutor:
 
     def interrupt(self) -> None:
         """Let each running job end at its next report. Safe in a signal handler, and from other threads."""
+        for worker in self._alive():
+            worker.is_interrupted = worker.job is not None
         with suppress(OSError):  # closed; or so many bytes wait there that one more says nothing new
             self._wake_up.send(b"!")
 
@@ -213,7 +215,8 @@ class ProcessExecutor:
     def _interrupt_workers(self) -> None:
         self._woken.recv(4096)
         for worker in self._alive():
-            worker.interrupt()
+            if worker.is_interrupted:
+                worker.interrupt()
 
     def _hear(self, worker: LocalWorker, events: list[ExecutorEvent]) -> None:
         """Take in what a worker has said."""

@@ -7,7 +7,7 @@
 and pytest finds the rest. Each test names the rule at the head of `paceline.executors.protocol` that it is about. None
 waits for time to pass: training stands at a gate until the test has seen what it waits for.
 """
-# ruff: noqa: S101 - tests are made of asserts
+# ruff: noqa: D102, S101 - tests are made of asserts, and their names say what they are about
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -147,15 +148,19 @@ def _count(trial: TrialHandle) -> None:
             pass_gate(str(trial.config["gate"]))
         assert count == step
         count += 1
-        text = str(count)
-        trial.report(loss=1 / count, count=count, save=lambda folder: (folder / "count").write_text(text))
+        save = partial(_write, text=str(count))
+        trial.report(loss=1 / count, count=count, save=save)
+
+
+def _write(folder: Path, text: str) -> None:
+    (folder / "count").write_text(text)
 
 
 def _count_without_steps(trial: TrialHandle) -> None:
     for resource in range(trial.start + 1, trial.target + 1):
         if "gate" in trial.config:
             pass_gate(str(trial.config["gate"]))
-        trial.report({"loss": 1.0}, resource=resource, save=lambda folder: (folder / "x").write_text(""))
+        trial.report({"loss": 1.0}, resource=resource, save=partial(_write, text=str(resource)))
 
 
 def _return(trial: TrialHandle) -> object:
@@ -438,6 +443,11 @@ class ExecutorContract:
     def test_an_executor_that_was_never_used_closes(self, tmp_path: Path) -> None:
         with self._bench(tmp_path):
             pass
+
+    def test_it_is_an_executor(self, tmp_path: Path) -> None:
+        with self._bench(tmp_path) as bench:
+            assert isinstance(bench.executor, Executor)
+            assert bench.executor.slots >= 1
 
     def test_time_does_not_go_back(self, tmp_path: Path) -> None:
         with self._bench(tmp_path) as bench:
