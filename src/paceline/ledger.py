@@ -79,17 +79,6 @@ class TrialState(msgspec.Struct, gc=False):
         """Whether the last job's target was reported, however the job then ended."""
         return self.job is not None and self.resource >= self.job.target
 
-    @property
-    def status(self) -> str:
-        """One of running, paused, stopped, failed, created: for people; decisions read the fields."""
-        if self.is_running:
-            return "running"
-        if self.has_failed:
-            return "failed"
-        if self.is_stopped:
-            return "stopped"
-        return "paused" if self.job is not None else "created"
-
 
 class RunningJob(msgspec.Struct, gc=False):
     """A job that was issued and has not ended.
@@ -155,6 +144,26 @@ class Ledger:
     def next_trial(self) -> TrialId:
         """The id that the next trial will have."""
         return TrialId(len(self.trials))
+
+    @property
+    def max_resource(self) -> int | None:
+        """The resource at which a trial is fully trained, where the scheduler has one."""
+        top = self.scheduler_settings.get("max_resource")
+        return top if isinstance(top, int) else None
+
+    def is_fully_trained(self, state: TrialState) -> bool:
+        """Whether nothing is left to train, unless `max_resource` is raised."""
+        return self.max_resource is not None and state.resource >= self.max_resource
+
+    def status(self, state: TrialState) -> str:
+        """One of running, failed, stopped, done, paused: for people; decisions read the facts."""
+        if state.is_running:
+            return "running"
+        if state.has_failed:
+            return "failed"
+        if state.is_stopped:
+            return "stopped"
+        return "done" if self.is_fully_trained(state) else "paused"
 
     def elapsed_until(self, now: float) -> float:
         """Seconds during which a driver has run the study, up to `now`."""

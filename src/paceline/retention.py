@@ -248,8 +248,7 @@ def _is_newest(state: TrialState, key: str) -> bool:
 
 def _worth(ledger: Ledger, state: TrialState) -> tuple[bool, int, float, int]:
     """What losing the trial's newest checkpoint would cost; larger is dearer."""
-    max_resource = ledger.scheduler_settings.get("max_resource")
-    is_finished = isinstance(max_resource, int) and state.resource >= max_resource
+    is_finished = ledger.is_fully_trained(state)
     resource = 0 if state.checkpoint is None else state.checkpoint.resource
     return not is_finished, resource, -state.loss, -state.id
 

@@ -152,7 +152,9 @@ class Study:
         opened = recorded(name, place)
         if opened is None:
             raise not_found(name, place)
-        goal: dict[str, Any] = {"maximize" if opened.objective.maximize else "minimize": opened.objective.metric}
+        goal: dict[str, Any] = {
+            "maximize" if opened.objective.maximize else "minimize": opened.objective.metric
+        }
         return cls(
             name,
             Space.from_json(opened.space),
@@ -295,8 +297,7 @@ class Study:
     @property
     def trials(self) -> list[TrialView]:
         """All trials, by id."""
-        objective = self._ledger.objective
-        return [trial_view(state, objective) for state in self._ledger.trials]
+        return [trial_view(state, self._ledger) for state in self._ledger.trials]
 
     @property
     def spent(self) -> Spent:

@@ -17,7 +17,7 @@ class TrialView(msgspec.Struct, frozen=True):
     Args:
         id: counts from 0 in the order of creation.
         config: its hyperparameters.
-        status: `"running"`, `"paused"` (it may go on, or is done), `"stopped"` or `"failed"`.
+        status: `"running"`, `"paused"` (it may go on), `"done"` (fully trained), `"stopped"` or `"failed"`.
         resource: how far it was trained and reported.
         value: the metric there; `None` before the first report and where it was not finite.
         best_value: the best of its values at any resource.
@@ -106,12 +106,13 @@ def finite_value(objective: Objective, loss: float) -> float | None:
     return objective.value(loss) if math.isfinite(loss) else None
 
 
-def trial_view(state: TrialState, objective: Objective) -> TrialView:
+def trial_view(state: TrialState, ledger: Ledger) -> TrialView:
     """What is known of a trial."""
+    objective = ledger.objective
     return TrialView(
         id=state.id,
         config=state.trial.config,
-        status=state.status,
+        status=ledger.status(state),
         resource=state.resource,
         value=finite_value(objective, state.loss),
         best_value=finite_value(objective, state.best_loss),

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -56,13 +57,14 @@ def test_nothing_is_seen_while_it_is_written(store):
     store.save(0, 1, 0, look)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="shows what a descriptor is open on")
 def test_all_is_synced_before_it_is_renamed_and_the_folder_after(store, monkeypatch):
     store.save(0, 1, 0, write)  # the folders above exist from here on
     done = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (done.append(os.readlink(f"/proc/self/fd/{fd}")), fsync(fd)))
-    rename = type(store.folder).rename
-    monkeypatch.setattr(type(store.folder), "rename", lambda *a: (done.append("rename"), rename(*a))[1])
+    monkeypatch.setattr(os, "fsync", lambda fd: (done.append(str(Path(f"/proc/self/fd/{fd}").readlink())), fsync(fd)))
+    rename = Path.rename
+    monkeypatch.setattr(Path, "rename", lambda *a: (done.append("rename"), rename(*a))[1])
     store.save(0, 2, 0, write)
     partial = store.folder / "000000" / ".00000002-000000.partial"
     renamed = done.index("rename")
@@ -110,9 +112,16 @@ def test_trouble_with_the_disk_names_the_path_and_what_to_do(store, number):
     assert files(store) == []
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full")
+def test_a_disk_that_is_truly_full_is_told(store):
+    with pytest.raises(CheckpointError, match="Free some space"):
+        store.save(0, 1, 0, lambda _: Path("/dev/full").write_bytes(b"x"))
+    assert files(store) == []
+
+
 @pytest.mark.parametrize("step", ["mkdir", "rename"])
 def test_trouble_with_our_own_steps_is_told_alike(store, monkeypatch, step):
-    monkeypatch.setattr(type(store.folder), step, failing(errno.ENOSPC))
+    monkeypatch.setattr(Path, step, failing(errno.ENOSPC))
     with pytest.raises(CheckpointError, match="Free some space"):
         store.save(0, 1, 0, write)
     assert not store.folder.exists() or files(store) == []
@@ -179,7 +188,7 @@ def test_a_half_deleted_checkpoint_is_never_seen(store, monkeypatch):
 
 def test_a_folder_that_cannot_be_changed_is_told_when_deleting(store, monkeypatch):
     checkpoint = store.save(0, 1, 0, write)
-    monkeypatch.setattr(type(store.folder), "rename", failing(errno.EACCES))
+    monkeypatch.setattr(Path, "rename", failing(errno.EACCES))
     with pytest.raises(CheckpointError, match="Make it writable"):
         store.delete(checkpoint.key)
 
@@ -222,7 +231,7 @@ def test_a_key_cannot_lead_out_of_the_folder(store, key):
 
 def test_the_folder_stays_where_it_was_when_training_goes_elsewhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    store = CheckpointStore(type(tmp_path)("checkpoints"))
+    store = CheckpointStore(Path("checkpoints"))
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     store.save(0, 1, 0, write)

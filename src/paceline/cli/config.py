@@ -135,12 +135,12 @@ class _Reader:
     def recipe(
         self, data: dict[str, Any], train: TrainingFunction | None, storage: str | None, default_storage: str
     ) -> Recipe | None:
-        # A table that is missing is told once, by the top level; one that is there is read even if the rest is wrong.
         top = self.record(StudyTable, data, "")
-        space = self.space(data.get("space", {}))
-        scheduler = self.settings(SchedulerSettings, data["scheduler"], "scheduler") if "scheduler" in data else None
-        budget = self.record(Budget, data.get("budget", {}), "budget")
-        settings = self.record(RunSettings, data.get("run", {}), "run")
+        tables = {name: value for name, value in data.items() if isinstance(value, dict)}  # of others, `top` has told
+        space = self.space(tables["space"]) if "space" in tables else None
+        scheduler = self.settings(SchedulerSettings, tables["scheduler"], "scheduler") if "scheduler" in tables else None
+        budget = self.record(Budget, tables.get("budget", {}), "budget")
+        settings = self.record(RunSettings, tables.get("run", {}), "run")
         if space is not None and top is not None:
             self.points(space, top.points)
         if self.problems or top is None or space is None or scheduler is None or settings is None:
@@ -162,7 +162,7 @@ class _Reader:
         )
         return Recipe(study, train, settings, budget)
 
-    def record(self, kind: type[_Record], table: object, where: str) -> _Record | None:
+    def record(self, kind: type[_Record], table: Mapping[str, object], where: str) -> _Record | None:
         """A table whose keys are a struct's fields."""
         arguments = self.arguments(kind, table, where)
         try:
@@ -175,13 +175,11 @@ class _Reader:
         """A table whose `type` names a class of settings; `None` if something is wrong with it."""
         kinds = {cls.__name__: cls for cls in kind.__subclasses__()}
         cls = self.kind(kinds, table, where)
-        return None if cls is None else self.record(cls, table, where)
+        return self.record(cls, table, where) if cls is not None and isinstance(table, Mapping) else None
 
-    def space(self, table: object) -> Space | None:
-        if not isinstance(table, Mapping):
-            return None  # told by the top level
+    def space(self, table: Mapping[str, object]) -> Space | None:
         domains = {name: self.domain(entry, f"space.{name}") for name, entry in table.items()}
-        if None in domains.values() or not domains:
+        if None in domains.values():
             return None
         try:
             return Space({name: domain for name, domain in domains.items() if domain is not None})
@@ -223,15 +221,11 @@ class _Reader:
         self.problems.append(f"[{where}] " + ("type is missing" if name is None else f"type = {name!r}") + f": {expected}")
         return None
 
-    def arguments(self, kind: type[msgspec.Struct], table: object, where: str) -> dict[str, Any] | None:
+    def arguments(self, kind: type[msgspec.Struct], table: Mapping[str, object], where: str) -> dict[str, Any] | None:
         """A table's values, each in its field's type; `None` if anything is wrong."""
-        if not isinstance(table, Mapping):
-            if where not in StudyTable.__struct_fields__:  # of those, the top level has told it
-                self.problems.append(f"{where} = {table!r}: expected a table")
-            return None
         fields = {field.name: field for field in msgspec.structs.fields(kind)}
         required = [name for name, field in fields.items() if field.required]
-        given = {name: value for name, value in table.items() if name != "type"}
+        given = {name: value for name, value in table.items() if name != "type" or not issubclass(kind, Settings)}
         is_right = self.keys(given, fields, required, where)
         values: dict[str, Any] = {}
         for name in given.keys() & fields.keys():
@@ -246,7 +240,8 @@ class _Reader:
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:
-            self.problems.append(f"{where} = {value!r}: {_lower(str(error))}")
+            expected = str(error).replace(" | null", "").replace("Expected", "expected")  # TOML knows no null
+            self.problems.append(f"{where} = {value!r}: {expected}")
             return None
 
     def keys(self, given: Mapping[str, Any], known: Iterable[str], required: list[str], where: str) -> bool:
@@ -258,6 +253,3 @@ class _Reader:
         self.problems += wrong
         return not wrong
 
-
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]

@@ -93,7 +93,7 @@ def status_of(storage: Storage, study: Study) -> Status:
         ],
         budget=dict(_limits(study, elapsed_s)),
         spent=msgspec.structs.replace(study.spent, elapsed_s=elapsed_s),
-        trials=dict(Counter(state.status for state in ledger.trials)),
+        trials=dict(Counter(ledger.status(state) for state in ledger.trials)),
         rungs=_rungs(study),
         incumbent=study.incumbent,
     )

@@ -343,6 +343,8 @@ class AshaScheduler(Scheduler):
     def _compare(self, bracket: Bracket, index: int, trial: TrialId, verdict: str) -> Explanation:
         rung = bracket.rungs[index]
         n_permitted = rung.n_permitted if self._settings.variant == "promote" else max(1, rung.n_permitted)
+        if rung is bracket.top:
+            n_permitted = 0
         return compare(rung.results, trial, n_permitted, rung=index, resource=rung.resource, verdict=verdict)
 
     def view(self) -> Sequence[BracketView]:

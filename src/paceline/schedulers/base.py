@@ -249,7 +249,7 @@ class Scheduler(ABC):
 
     def standing(self, trial: TrialId) -> Explanation:
         """Where a trial stands now, and what it waits for."""
-        return Explanation(f"it is {self.ledger.trials[trial].status}")
+        return Explanation(f"it is {self.ledger.status(self.ledger.trials[trial])}")
 
     def view(self) -> Sequence[BracketView]:
         """The rungs as they are now; empty for schedulers without any."""

@@ -146,10 +146,10 @@ def compare(results: Mapping[TrialId, float], trial: TrialId, n_permitted: int, 
     ranked = sorted((loss, other) for other, loss in results.items())
     place = ranked.index((results[trial], trial))
     near = sorted({*range(N_PEERS), *range(place - N_PEERS, place + N_PEERS + 1)} & set(range(len(ranked))))
+    permitted = f"; the best {n_permitted} may go on" if n_permitted else ""
     cutoff = ranked[n_permitted - 1][0] if 0 < n_permitted <= len(ranked) else None
     return Explanation(
-        text=f"rank {place + 1} of {len(ranked)} results at resource {resource}; the best {n_permitted} may go on: "
-        + verdict,
+        text=f"rank {place + 1} of {len(ranked)} results at resource {resource}{permitted}: {verdict}",
         rung=rung,
         resource=resource,
         rank=place + 1,
