@@ -19,6 +19,9 @@ import numpy as np
 C = TypeVar("C", bound=Hashable)
 T = TypeVar("T")
 
+Statistic = Callable[[np.ndarray], np.ndarray]
+"""Of samples, over their last axis."""
+
 RESAMPLES = 2000
 
 
@@ -40,6 +43,11 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
+
+    @property
+    def is_decisive(self) -> bool:
+        """Whether there are seeds enough to judge by means. What must hold for each seed is decided either way."""
+        return not self.quick
 
     def choose(self, full: T, quick: T) -> T:
         """One of two, by how thorough this lab is."""
@@ -85,11 +93,14 @@ class Estimate(msgspec.Struct, frozen=True):
     n: int
 
     def __str__(self) -> str:
-        if not self.n:
-            return "none"
+        return f"{self.brief} (n={self.n})" if self.n else "none"
+
+    @property
+    def brief(self) -> str:
+        """Without the number of seeds."""
         if self.low == self.high:
-            return f"{number(self.value)} (n={self.n})"
-        return f"{number(self.value)} [{number(self.low)}, {number(self.high)}] (n={self.n})"
+            return number(self.value)
+        return f"{number(self.value)} [{number(self.low)}, {number(self.high)}]"
 
 
 def number(value: float) -> str:
@@ -121,15 +132,15 @@ def mean(sample: np.ndarray) -> np.ndarray:
     """Of the seeds that have a value."""
     has_value = np.isfinite(sample)
     with np.errstate(invalid="ignore"):  # 0/0: nobody has one
-        return np.where(has_value, sample, 0.0).sum(-1) / has_value.sum(-1)
+        return np.asarray(np.where(has_value, sample, 0.0).sum(-1) / has_value.sum(-1))
 
 
 def median(sample: np.ndarray) -> np.ndarray:
     """Of all seeds; one that did not get there has +inf."""
-    return np.median(sample, axis=-1)
+    return np.asarray(np.median(sample, axis=-1))
 
 
-def ratio(of: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def ratio(of: Statistic) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """The statistic of the first sample over that of the second."""
 
     def statistic(above: np.ndarray, below: np.ndarray) -> np.ndarray:
@@ -151,7 +162,8 @@ class Verdict(msgspec.Struct, frozen=True):
         measured: with interval and number of seeds.
         required: for it to hold.
         holds: whether the figure measured is within what is required.
-        must_hold: whether the run fails with it; `False` where it is known to fail, and why is told beside it.
+        must_hold: whether the run fails with it; `False` where it is known to fail (why: docs/claims.md), and for means
+            of too few seeds.
     """
 
     claim: str
@@ -199,7 +211,9 @@ def as_text(table: Table, width: int) -> str:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    grid = RichTable(*table.header, title=table.title, title_justify="left", show_lines=table.header == VERDICTS)
+    grid = RichTable(
+        *table.header, title=table.title, title_justify="left", show_lines=table.header == VERDICTS
+    )
     for row in table.rows:
         grid.add_row(*row)
     out = StringIO()

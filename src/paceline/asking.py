@@ -6,8 +6,10 @@ checked before anything is recorded.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
+from numbers import Real
 from typing import SupportsFloat
 
 from paceline.decisions import facts_of
@@ -87,16 +89,20 @@ class Asker:
             ReportError: the job is not open, or the report cannot be recorded.
         """
         self._check_open(job)
+        if isinstance(seconds, bool) or not isinstance(seconds, Real) or not 0 <= seconds < math.inf:
+            raise ReportError(
+                f"{_of(job)}: seconds={seconds!r}: expected a number from 0 on. Nothing was recorded."
+            )
         at = job.target if resource is None else resource
         metric = self._ledger.objective.metric
         values = metrics_of(metric, metrics, named)
         if at == job.target:
             require(metric, values)
-        report = Reported(job.id, job.trial, at, values, seconds)
+        report = Reported(job.id, job.trial, at, values, float(seconds))
         if isinstance(at, bool) or not isinstance(at, int) or not self._ledger.accepts(report):
             reached = self._ledger.running[job.id].resource
             raise ReportError(
-                f"job {job.id} of trial {job.trial}: resource={at!r} came, and a whole number above {reached} and up "
+                f"{_of(job)}: resource={at!r} came, and a whole number above {reached} and up "
                 f"to {job.target} was expected, because resource counts up within a job. Nothing was recorded."
             )
         now = self._clock()
@@ -105,14 +111,25 @@ class Asker:
             self._recorder.record([JobEnded(job.id, job.trial, Outcome.COMPLETED)], now)
         self._recorder.commit()
 
-    def tell_failure(self, job: Job, error: str) -> None:
+    def tell_failure(
+        self, job: Job, error: str, metrics: Reportable | None, named: Mapping[str, SupportsFloat]
+    ) -> None:
         """An open job failed.
 
         Raises:
-            ReportError: the job is not open.
+            ReportError: the job is not open, the error is no text, or metrics came with it.
         """
         self._check_open(job)
-        self._recorder.record([JobEnded(job.id, job.trial, Outcome.FAILED, error=error)], self._clock())
+        if not isinstance(error, str):
+            raise ReportError(
+                f"{_of(job)}: failed={error!r}: expected what went wrong, as a str. Nothing was recorded."
+            )
+        if metrics is not None or named:
+            raise ReportError(
+                f"{_of(job)}: metrics and failed={error!r} were told together. Tell one of them; nothing was recorded."
+            )
+        text = error.encode(errors="backslashreplace").decode()  # it may hold what JSON cannot
+        self._recorder.record([JobEnded(job.id, job.trial, Outcome.FAILED, error=text)], self._clock())
         self._recorder.commit()
 
     def set_budget(self, budget: Budget) -> None:
@@ -126,8 +143,20 @@ class Asker:
         self._recorder.journal.release()
 
     def _check_open(self, job: Job) -> None:
-        if job.id not in self._ledger.running:
-            raise ReportError(
-                f"job {job.id} of trial {job.trial} is not open: it was told already, or was asked for by a process "
-                "that has ended. Ask for a new one; nothing was recorded."
-            )
+        running = self._ledger.running.get(job.id) if isinstance(job, Job) else None
+        if running is None or running.job.trial != job.trial:
+            raise not_open(job)
+
+
+def not_open(job: object) -> ReportError:
+    """The error for a job that cannot be told anything."""
+    if not isinstance(job, Job):
+        return ReportError(f"{job!r} is no job: tell what ask() has answered. Nothing was recorded.")
+    return ReportError(
+        f"{_of(job)} is not open: it was told already, or was asked for by a process that has ended. Ask for a new one; "
+        "nothing was recorded."
+    )
+
+
+def _of(job: Job) -> str:
+    return f"job {job.id} of trial {job.trial}"

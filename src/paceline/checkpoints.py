@@ -14,11 +14,11 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from paceline.errors import CheckpointError
+from paceline.errors import CheckpointError, ReportError
 from paceline.events import Checkpoint, JobId, TrialId
 
 _KEY = re.compile(r"\d{6,}/\d{8,}-\d{6,}")
@@ -80,6 +80,7 @@ class CheckpointStore:
         Raises:
             CheckpointError: the disk is full, or the folder cannot be written to. Other exceptions of `write` are the
                 training's and are raised as they are. Nothing is left behind either way.
+            ReportError: `write` has left the folder empty.
         """
         key = f"{trial:06d}/{resource:08d}-{job:06d}"
         final = self.path(key)
@@ -89,12 +90,15 @@ class CheckpointStore:
                 _make_folder(partial)
             with _disk_trouble("write", final, of_others=True):
                 write(partial)
+            _refuse_if_empty(partial)
             with _disk_trouble("write", final):
                 size_bytes = _sync_tree(partial)
                 partial.rename(final)
                 _sync(final.parent)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
+            with suppress(OSError):  # it holds the trial's other checkpoints, or was never made
+                partial.parent.rmdir()
             raise
         return Checkpoint(key, resource, size_bytes)
 
@@ -125,11 +129,24 @@ class CheckpointStore:
         Raises:
             CheckpointError: the folder cannot be written to.
         """
-        for key in self.keys():
-            if key not in keep:
+        self._sweep(self.folder.glob("*/*"), keep)
+
+    def sweep_job(self, trial: TrialId, job: JobId, keep: Collection[str]) -> None:
+        """Delete what a job that is over has saved, but for those, and what it has left half done: it died on the way.
+
+        Raises:
+            CheckpointError: the folder cannot be written to.
+        """
+        of_job = re.compile(rf"\.?\d+-{job:06d}(\.\w+)?")
+        paths = (self.folder / f"{trial:06d}").glob("*")
+        self._sweep((path for path in paths if of_job.fullmatch(path.name)), keep)
+
+    def _sweep(self, paths: Iterable[Path], keep: Collection[str]) -> None:
+        for path in list(paths):
+            key = f"{path.parent.name}/{path.name}"
+            if _KEY.fullmatch(key) and key not in keep:
                 self.delete(key)
-        for path in self.folder.glob("*/.*"):
-            if _LEFTOVER.fullmatch(path.name):
+            elif _LEFTOVER.fullmatch(path.name):
                 with _disk_trouble("delete", path):
                     shutil.rmtree(path)
                 with suppress(OSError):
@@ -138,6 +155,14 @@ class CheckpointStore:
     def usage_bytes(self) -> int:
         """The size of all files in the folder, those being written included."""
         return sum(_size_bytes(path) for path in self.folder.rglob("*"))
+
+
+def _refuse_if_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        raise ReportError(
+            f"save wrote nothing into {folder}, the folder that it was given: there would be nothing to go on from. Write "
+            "into that folder, as in save=lambda folder: model.save(folder / 'model.pt'), or leave save out."
+        )
 
 
 @contextmanager

@@ -62,12 +62,11 @@ class Range:
         problems = [
             f"{end!r} is no finite number" for end in given if not is_number(end) or not math.isfinite(end)
         ]
-        if not problems and (
-            not given or self.low > self.high or (self.low == self.high and not self.closed)
-        ):
-            problems = [
-                f"a range from {self.low!r} to {self.high!r} tells nothing apart: give the low end first"
-            ]
+        is_empty = (
+            self.low > self.high or (self.low == self.high and not self.closed) if not problems else False
+        )
+        if not given or is_empty:
+            problems.append(f"no number is between {self.low!r} and {self.high!r}")
         if problems:
             raise SpaceError(problems, where="a condition's range")
         object.__setattr__(self, "low", float(self.low))
@@ -149,9 +148,7 @@ def _read_test(wanted: object) -> Test:
         case list() | tuple():
             values = list(wanted)
         case set() | frozenset():
-            values = sorted(
-                wanted, key=repr
-            )  # whatever order the set has today, the condition reads the same
+            values = sorted(wanted, key=repr)  # the order of a set differs from run to run
         case _:
             values = [wanted]
     if not values:
@@ -197,11 +194,7 @@ class Constraint:
         except SpaceError:
             raise  # it speaks for itself
         except Exception as error:
-            hint = (
-                "; an inactive hyperparameter is absent, so use config.get"
-                if isinstance(error, KeyError)
-                else ""
-            )
+            hint = "; where it may be inactive, use config.get" if isinstance(error, KeyError) else ""
             problem = f"raised {type(error).__name__}: {error} for {config!r}{hint}"
             raise SpaceError([problem], where=where) from error
         if not isinstance(answer, bool | np.bool_):

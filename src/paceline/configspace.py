@@ -144,7 +144,7 @@ def _parts(entry: _Entry, field: str) -> list[_Entry]:
 
 def _named(name: object, domains: Mapping[str, Domain]) -> Domain:
     if not isinstance(name, str) or name not in domains:
-        raise ValueError(f"there is no hyperparameter {name!r}{suggestion(name, domains)}")
+        raise ValueError(f"no hyperparameter {name!r} was read{suggestion(name, domains)}")
     return domains[name]
 
 
@@ -212,9 +212,11 @@ def _tests(entry: _Entry, domains: Mapping[str, Domain]) -> _Tests:
             return reduce(_both, [_tests(part, domains) for part in _parts(entry, "conditions")])
         case "OR":
             return _any_of([_tests(part, domains) for part in _parts(entry, "conditions")], domains)
-        case kind:
+        case "EQ" | "IN" | "NEQ" | "GT" | "LT" as kind:
             parent = _get(entry, "parent")
             return {parent: _test(kind, entry, _named(parent, domains))}
+        case kind:
+            raise ValueError(f"{kind!r} cannot be represented")
 
 
 def _test(kind: object, entry: _Entry, parent: Domain) -> Test:

@@ -54,7 +54,7 @@ class Domain(ABC):
             self._set(scale=self._make_scale())
             if (self.n_values or 0) > MAX_VALUES:
                 problems.append(
-                    f"{self!r} has {self.n_values} values, more than 2**40: write Float, or a larger step"
+                    f"{self!r} has {self.n_values} values, more than 2**40: write Float or a step"
                 )
         if problems:
             raise SpaceError(problems, where=type(self).__name__)
@@ -88,9 +88,8 @@ class Domain(ABC):
 
     def is_active(self, config: Mapping[str, Scalar]) -> bool:
         """Whether the hyperparameter exists in a config that holds its parents, as far as these are active."""
-        return all(
-            parent in config and test.holds(config[parent]) for parent, test in self.conditions.items()
-        )
+        tests = self.conditions.items()
+        return all(parent in config and test.holds(config[parent]) for parent, test in tests)
 
     def fit(self, test: Test) -> Test:
         """A child's test in its one form, for a parent of this domain.
@@ -113,19 +112,15 @@ class Domain(ABC):
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types, defaults left out; `domain_from_json` gives an equal domain back."""
         data: dict[str, Any] = {"type": self.kind}
-        data |= {
-            name: list(value) if isinstance(value, tuple) else value for name, value in self._arguments()
-        }
+        data |= {name: list(it) if isinstance(it, tuple) else it for name, it in self._arguments()}
         if self.conditions:
             data["when"] = {parent: test.to_json() for parent, test in self.conditions.items()}
         return data
 
     def _arguments(self) -> list[tuple[str, Any]]:
         """The constructor's arguments that are not at their defaults, `when` aside."""
-        given = [
-            (f.name, f.default, getattr(self, f.name)) for f in fields(self) if f.init and f.name != "when"
-        ]
-        return [(name, value) for name, default, value in given if value is not default]
+        own = [f for f in fields(self) if f.init and f.name != "when"]
+        return [(f.name, value) for f in own if (value := getattr(self, f.name)) is not f.default]
 
     def _set(self, **values: object) -> None:
         """Write fields while the object is being made."""
@@ -177,16 +172,14 @@ class Float(Domain):
     def _normalize(self) -> list[str]:
         if problems := _normalize_range(self, _float):
             return problems
-        largest = max(abs(self.low), abs(self.high))
+        ends = f"low={self.low!r}, high={self.high!r}"
         if not math.isfinite(self.high - self.low):
-            problems.append(f"low={self.low!r}, high={self.high!r}: high - low is infinite; narrow the range")
+            problems.append(f"{ends}: high - low is infinite; narrow the range")
         if self.log and math.log(self.low) == math.log(self.high):
+            problems.append(f"{ends}: their logarithms are equal; leave log out")
+        if self.step is not None and self.step < 8 * math.ulp(max(abs(self.low), abs(self.high))):
             problems.append(
-                f"low={self.low!r}, high={self.high!r}: their logarithms are equal; leave log out"
-            )
-        if self.step is not None and self.step < 8 * math.ulp(largest):
-            problems.append(
-                f"step={self.step!r}: lost in rounding beside {largest!r}; write a larger step, or none"
+                f"step={self.step!r}: lost in rounding beside {ends}; write a larger one, or none"
             )
         return problems
 
@@ -404,9 +397,7 @@ def _normalize_range(domain: Float | Integer, read: Callable[[object], float]) -
     if domain.log and low <= 0:
         problems.append(f"log=True with low={low!r}: a logarithm needs low > 0; raise low or leave log out")
     if domain.log and step is not None:
-        problems.append(
-            f"log=True with step={step!r}: steps of equal size have no place in a logarithm; drop one"
-        )
+        problems.append(f"log=True with step={step!r}: equal steps have no place in a logarithm; drop one")
     return problems
 
 
@@ -422,9 +413,7 @@ def _normalize_list(domain: Domain, name: str) -> list[str]:
         with collecting(problems, name):
             values.append(scalar(thing))
     times = Counter(map(identity, values))
-    problems += [
-        f"{name}: {value!r} is there {n} times; write it once" for (_, value), n in times.items() if n > 1
-    ]
+    problems += [f"{name}: {it!r} is there {n} times; write it once" for (_, it), n in times.items() if n > 1]
     object.__setattr__(domain, name, tuple(values))
     return problems
 

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from paceline.decisions import Decision, ResumeTrial, StartTrial, facts_of
-from paceline.errors import TrainingFunctionError
+from paceline.errors import PacelineError, TrainingFunctionError
 from paceline.events import AnyEvent, JobEnded, JobIssued, Outcome, StudyClosed
 from paceline.executors.protocol import Assignment, Executor, ExecutorEvent
 from paceline.journal import Entry, Journal
@@ -194,6 +194,7 @@ class Driver:
         self._ending: str | None = None
         self._n_completed = 0
         self._n_hopeless = 0
+        self._last_failure: str | None = None
 
     def interrupt(self) -> None:
         """Start no more jobs; let the running ones end at their next report. The study stays open.
@@ -206,7 +207,7 @@ class Driver:
         """Drive the study until it is closed, or until an interrupted run has ended.
 
         Raises:
-            TrainingFunctionError: the training function has failed every time.
+            TrainingFunctionError: the training function has failed every time, or for every config of the study.
             StorageError: the journal failed; what it holds is intact.
         """
         record, ledger = self._recorder.record, self._ledger
@@ -218,12 +219,17 @@ class Driver:
                 self._executor.start(assignment)
             if not ledger.running:
                 break
-            self._executor.wait(self._receive, self._timeout_s())
+            try:
+                self._executor.wait(self._receive, self._timeout_s())
+            except PacelineError:  # what was told before the trouble is a fact all the same
+                self._recorder.commit()
+                raise
             self._watch()
             self._recorder.journal.keep_alive()
         if ledger.closed is None and not self._is_interrupted:
             record([StudyClosed(self._ending or self._gate.reason_to_close())], self._executor.now())
             self._recorder.commit()
+            self._refuse_if_all_failed()
 
     def _decide(self) -> list[Assignment]:
         """Fill the free slots with decisions, recorded but not yet carried out."""
@@ -270,12 +276,24 @@ class Driver:
             self._n_completed += 1
         elif event.outcome is Outcome.FAILED and self._ledger.trials[event.trial].has_failed:
             self._n_hopeless += 1
+            self._last_failure = event.error
             if self._n_hopeless >= HOPELESS_AFTER and not self._n_completed:
                 self._recorder.commit()
                 raise TrainingFunctionError(
                     f"the training function failed for each of the first {self._n_hopeless} configs, so the run was "
-                    f"ended; what was recorded is kept. The last failure:\n{event.error}"
+                    "ended. What was recorded is kept: correct the function and run again, which goes on with new configs. "
+                    f"The last failure:\n{event.error}"
                 )
+
+    def _refuse_if_all_failed(self) -> None:
+        """A study that closed without any result is no success."""
+        trials = self._ledger.trials
+        if self._n_hopeless and not self._n_completed and all(state.has_failed for state in trials):
+            raise TrainingFunctionError(
+                f"the training function failed for each of the {len(trials)} configs, and the study is closed: "
+                f"{self._ledger.closed}. What was recorded is kept: correct the function and run again with a larger budget, "
+                f"or under another name. The last failure:\n{self._last_failure}"
+            )
 
     def _watch(self) -> None:
         """Once a limit is reached, or on an interrupt, let the running jobs end at their next report."""

@@ -177,7 +177,7 @@ class StudyOpened(Event, frozen=True, tag=True):
         scheduler: the scheduler's settings as JSON, its sampler's among them; see `SchedulerChanged`.
         unit: what one unit of resource is, for people.
         retries: how often a job that failed is tried again before its trial ranks last.
-        schema: the version of this page.
+        schema: the version of this page; journals that name none are of the first.
     """
 
     seed: int
@@ -186,7 +186,7 @@ class StudyOpened(Event, frozen=True, tag=True):
     scheduler: dict[str, Any]
     unit: str = "unit"
     retries: int = 2
-    schema: int = SCHEMA_VERSION
+    schema: int = 1
 
 
 class SchedulerChanged(Event, frozen=True, tag=True):
@@ -319,6 +319,6 @@ def decode(line: str | bytes) -> AnyEvent:
         text = line.decode(errors="replace") if isinstance(line, bytes) else line
         raise SchemaError(
             f"a line of the journal is no event of schema {SCHEMA_VERSION}: {error}. The line begins {text[:120]!r}. "
-            "It was written by another version of Paceline or damaged; nothing was changed."
+            "It was written by another version of Paceline, or damaged: upgrade, or restore it from a copy. Nothing was changed."
         ) from error
     return event

@@ -1,4 +1,4 @@
-"""A study as a table: one flat row for each trial or report, as JSON lines, CSV, parquet or a pandas DataFrame."""
+"""A study as a table: one flat row for each trial, report or event, as JSON lines, CSV, parquet or a DataFrame."""
 
 from __future__ import annotations
 
@@ -17,21 +17,26 @@ if TYPE_CHECKING:
 
     from paceline.study import Study
 
-What = Literal["trials", "reports"]
+What = Literal["trials", "reports", "events"]
 Row = dict[str, Any]
 
 
 def rows(study: Study, what: What) -> Iterator[Row]:
-    """Flat rows; a config's values under `config.NAME`, metrics under `metric.NAME`.
+    """Flat rows; a config's values under `config.NAME`, metrics under `metric.NAME`, all of an event under `data`.
 
     Raises:
-        SettingError: `what` is neither.
+        SettingError: `what` is none of these.
     """
     if what == "trials":
         return (_flat(trial, "config", "config") for trial in study.trials)
     if what == "reports":
         return (_flat(report, "metrics", "metric") for report in study.reports())
-    raise SettingError("what", what, expected="'trials' or 'reports'")
+    if what == "events":
+        return (
+            {"seq": seq, "at": at, "event": type(event).__name__, "data": msgspec.to_builtins(event)}
+            for seq, (at, event) in enumerate(study.entries())
+        )
+    raise SettingError("what", what, expected="'trials', 'reports' or 'events'")
 
 
 def dataframe(study: Study, what: What = "trials") -> pd.DataFrame:
@@ -49,7 +54,7 @@ def dataframe(study: Study, what: What = "trials") -> pd.DataFrame:
             expected="pandas to be installed",
             hint="Run: pip install 'paceline[frame]'.",
         ) from error
-    return pd.DataFrame.from_records(list(rows(study, what)))
+    return pd.DataFrame.from_records([_flattened(row) for row in rows(study, what)])
 
 
 def write_json_lines(table: Iterable[Row], file: IO[str]) -> None:
@@ -60,7 +65,7 @@ def write_json_lines(table: Iterable[Row], file: IO[str]) -> None:
 
 def write_csv(table: Iterable[Row], file: IO[str]) -> None:
     """With a header of all columns that occur; what is missing is empty."""
-    records = list(table)
+    records = [_flattened(row) for row in table]
     columns = list(dict.fromkeys(column for row in records for column in row))
     writer = csv.DictWriter(file, columns)
     writer.writeheader()
@@ -89,3 +94,8 @@ def _flat(record: msgspec.Struct, nested: str, prefix: str) -> Row:
     row = msgspec.structs.asdict(record)
     inner = row.pop(nested)
     return row | {f"{prefix}.{name}": value for name, value in inner.items()}
+
+
+def _flattened(row: Row) -> Row:
+    """What is nested, as JSON text: a cell holds no more."""
+    return {name: json.dumps(value) if isinstance(value, dict) else value for name, value in row.items()}

@@ -6,13 +6,22 @@ import atexit
 import shutil
 import tempfile
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
+
+_LONGEST = 200
+"""Characters of a study's name in its folder's: file systems take 255 bytes."""
 
 
 def study_folder(name: str, url: str, folder: Path | None) -> Path:
     """The study's own folder, in `folder` or in the one that belongs to the storage."""
-    return (_default(url) if folder is None else folder) / quote(name, safe=" ")
+    own = quote(name, safe=" ")
+    if len(own) > _LONGEST:
+        own = f"{own[:_LONGEST]}-{sha256(name.encode()).hexdigest()[:16]}"
+    if not own.strip("."):  # "." and ".." are no names of their own
+        own = own.replace(".", "%2E")
+    return (_default(url) if folder is None else folder) / own
 
 
 def _default(url: str) -> Path:

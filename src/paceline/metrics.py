@@ -59,6 +59,8 @@ def require(metric: str, metrics: Metrics) -> None:
 def _name(name: object) -> str:
     if not isinstance(name, str):
         raise ReportError(f"{name!r}: the name of a metric must be a string, not {_kind(name)}.")
+    if not name or not name.isprintable():
+        raise ReportError(f"{name!r}: the name of a metric must be of printable characters, and not empty.")
     return name
 
 
@@ -86,13 +88,14 @@ def _item(name: str, value: object) -> object:
         return value.item()  # type: ignore[attr-defined]
     except Exception as error:
         raise ReportError(
-            f"{name}: expected one number, got {_kind(value)} which holds none or several: {_short(value)} "
+            f"{name}: expected one number, got {_kind(value)} which holds none or several: {_short(value)}. "
             "Reduce it first, by its mean for instance."
         ) from error
 
 
 def _kind(value: object) -> str:
-    return f"a {type(value).__module__}.{type(value).__qualname__}".replace("a builtins.", "a ")
+    name = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def _short(value: object) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from paceline.errors import SchemaError, SettingError, StudyMismatchError
+from paceline.errors import SchemaError, StudyMismatchError
 from paceline.events import (
+    SCHEMA_VERSION,
     AnyEvent,
     Budget,
     BudgetSet,
@@ -57,6 +58,7 @@ class Plan(msgspec.Struct, frozen=True):
             scheduler=self.settings.to_json(),
             unit=self.unit,
             retries=self.retries,
+            schema=SCHEMA_VERSION,
         )
 
     def first_facts(
@@ -85,9 +87,14 @@ def recorded(name: str, storage: Storage) -> StudyOpened | None:
     """The event with which the study begins, if there is a study.
 
     Raises:
-        SchemaError: its journal begins with something else.
+        SchemaError: its journal begins with something else, or is of a newer version.
     """
     event = storage.journal(name).first()
+    if isinstance(event, StudyOpened) and event.schema > SCHEMA_VERSION:
+        raise SchemaError(
+            f"{storage.url}: study {name!r} was recorded in version {event.schema} of the journal, and this Paceline knows "
+            f"up to {SCHEMA_VERSION}. Upgrade Paceline to open it; nothing was changed."
+        )
     if event is None or isinstance(event, StudyOpened):
         return event
     raise SchemaError(
@@ -102,17 +109,14 @@ def check_same(plan: Plan, opened: StudyOpened, latest_settings: dict[str, Any],
     Raises:
         StudyMismatchError: it was opened with something else; every difference is listed.
     """
-    problems = list(Space.from_json(opened.space, plan.space.constraints).differences(plan.space))
+    problems = list(Space.from_json(opened.space).differences(plan.space))
     if opened.objective != plan.objective:
         problems.append(f"it {_goal(opened.objective)}, not {_goal(plan.objective)}")
     if opened.retries != plan.retries:
         problems.append(f"retries was {opened.retries}, not {plan.retries}")
     if plan.seed is not None and plan.seed != opened.seed:
         problems.append(f"the seed was {opened.seed}, not {plan.seed}")
-    try:
-        SchedulerSettings.from_json(latest_settings).check_growth(plan.settings)
-    except SettingError as error:
-        problems.append(str(error))
+    problems += SchedulerSettings.from_json(latest_settings).differences(plan.settings)
     if problems:
         lines = "\n".join(f"  - {problem}" for problem in problems)
         raise StudyMismatchError(

@@ -10,7 +10,17 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from paceline.checkpoints import CheckpointStore
-from paceline.events import AnyEvent, Checkpoint, JobEnded, JobId, JobIssued, Reported, TrialId, TrialStopped
+from paceline.events import (
+    AnyEvent,
+    Checkpoint,
+    JobEnded,
+    JobId,
+    JobIssued,
+    Outcome,
+    Reported,
+    TrialId,
+    TrialStopped,
+)
 from paceline.ledger import Ledger, TrialState
 
 
@@ -203,11 +213,14 @@ class CheckpointJanitor:
         self._store = store
         self._retention = Retention(ledger, keep=keep, max_bytes=max_bytes, existing=set(store.keys()))
         self._freed: list[str] = []
+        self._cut_short: list[JobEnded] = []
         store.sweep(self._retention.keys)
 
     def apply(self, event: AnyEvent) -> None:
         """Take in one fact."""
         self._freed += self._retention.apply(event)
+        if isinstance(event, JobEnded) and event.outcome is not Outcome.COMPLETED:
+            self._cut_short.append(event)
 
     def tidy(self) -> None:
         """Delete what the facts so far, which are durable now, have freed.
@@ -218,6 +231,9 @@ class CheckpointJanitor:
         freed, self._freed = self._freed, []
         for key in freed:
             self._store.delete(key)
+        cut_short, self._cut_short = self._cut_short, []
+        for end in cut_short:  # its worker may have died while it saved, or before it could report what it had saved
+            self._store.sweep_job(end.trial, end.job, self._retention.keys)
 
 
 def _pinned(ledger: Ledger) -> Iterator[Checkpoint]:

@@ -16,9 +16,11 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 from paceline.scalars import Scalar, identity
+
+_Number = TypeVar("_Number", int, float)
 
 
 class Scale(ABC):
@@ -53,10 +55,7 @@ class Linear(Scale):
 
     def decode(self, u: float) -> float:
         """The mean of the ends, weighted by 1 - u and u, which unlike low + u (high - low) is exact at both ends."""
-        value = self._low * (1.0 - u) + self._high * u
-        if self._low <= value <= self._high:
-            return value
-        return self._low if value < self._low else self._high  # rounding has passed an end by a bit
+        return _within(self._low, self._low * (1.0 - u) + self._high * u, self._high)
 
     def encode(self, value: Any) -> float:
         """The share of the way from `low` to `high`."""
@@ -78,11 +77,9 @@ class Log(Scale):
         self._log_low, self._log_high = math.log(low), math.log(high)
 
     def decode(self, u: float) -> float:
-        """The geometric mean of the ends, weighted by 1 - u and u."""
-        value = math.exp(self._log_low * (1.0 - u) + self._log_high * u)
-        if self._low <= value <= self._high:
-            return value
-        return self._low if value < self._low else self._high  # rounding has passed an end by a bit
+        """The geometric mean of the ends, weighted by 1 - u and u; exact at both ends."""
+        value: float = self._low ** (1.0 - u) * self._high**u
+        return _within(self._low, value, self._high)
 
     def encode(self, value: Any) -> float:
         """The share of the way from log `low` to log `high`."""
@@ -90,10 +87,7 @@ class Log(Scale):
 
     def spread(self, resolution: int) -> list[Scalar]:
         """Numbers of equal ratio."""
-        values: list[Scalar] = [self.decode(u) for u in _evenly(resolution)]
-        if resolution > 1:
-            values[0], values[-1] = self._low, self._high  # exp(log(x)) may miss x by a bit
-        return values
+        return [self.decode(u) for u in _evenly(resolution)]
 
 
 class Cells(Scale):
@@ -199,7 +193,7 @@ class Steps(Cells):
         return index
 
 
-class LogIntegers(Cells):
+class LogIntegers(Integers):
     """The integers from `low` >= 1 to `high`, where v holds the share of [v - 1/2, v + 1/2] in the logarithm.
 
     Without these halves the two ends would hold half of what their place in the logarithm is worth.
@@ -208,23 +202,14 @@ class LogIntegers(Cells):
     __slots__ = ("_high", "_log_high", "_log_low", "_low")
 
     def __init__(self, low: int, high: int) -> None:
-        self._low, self._high, self.n_values = low, high, high - low + 1
+        super().__init__(low, 1, high - low + 1)
+        self._low, self._high = low, high
         self._log_low, self._log_high = math.log(low - 0.5), math.log(high + 0.5)
-
-    def at(self, index: int) -> int:
-        """`low + index`."""
-        return self._low + index
-
-    def index(self, value: Any) -> int:
-        """How far the value is above `low`."""
-        return int(value - self._low)
 
     def decode(self, u: float) -> int:
         """The integer nearest to the weighted geometric mean of the widened ends."""
-        value = int(math.exp(self._log_low * (1.0 - u) + self._log_high * u) + 0.5)
-        if self._low <= value <= self._high:
-            return value
-        return self._low if value < self._low else self._high  # rounding has passed an end by a bit
+        value = math.exp(self._log_low * (1.0 - u) + self._log_high * u)
+        return _within(self._low, int(value + 0.5), self._high)
 
     def encode(self, value: Any) -> float:
         """The centre of the value's cell."""
@@ -237,6 +222,13 @@ class LogIntegers(Cells):
             return super().spread(resolution)
         numbers: list[Any] = Log(self._low, self._high).spread(resolution)
         return list(dict.fromkeys(map(round, numbers)))
+
+
+def _within(low: _Number, value: _Number, high: _Number) -> _Number:
+    """The value, unless rounding has carried it past an end."""
+    if low <= value <= high:
+        return value
+    return low if value < low else high
 
 
 def _evenly(resolution: int) -> list[float]:

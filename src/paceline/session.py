@@ -74,8 +74,13 @@ class TrainingContext(msgspec.Struct, frozen=True):
 class Channel(Protocol):
     """The way from a session to whoever issued its job."""
 
-    def send(self, events: Sequence[Reported | JobEnded]) -> None:
-        """Give events out, in order and together; none at all are a sign of life."""
+    def send(self, events: Sequence[Reported | JobEnded], *, trouble: str | None = None) -> None:
+        """Give events out, in order and together; none at all are a sign of life.
+
+        Args:
+            events: of one job.
+            trouble: with the disk, which is why the job ends: the whole run is to end with it.
+        """
         ...
 
     def is_interrupted(self, job: JobId) -> bool:
@@ -175,6 +180,11 @@ class Session:
         job, metric = self.job, self._context.objective.metric
         reached = self._check_resource(resource)
         metrics = metrics_of(metric, given, named)
+        if save is not None and not callable(save):
+            raise ReportError(
+                f"{self._where}: save={save!r}: expected a function that is given a folder, as in "
+                "report(..., save=lambda folder: model.save(folder / 'model.pt'))."
+            )
         is_last = reached == job.target
         if is_last:
             require(metric, metrics)
@@ -197,8 +207,7 @@ class Session:
             raise TrainingPaused
 
     def _check_resource(self, given: SupportsIndex | None) -> int:
-        job, last = self.job, self._reported
-        where = f"trial {self.trial}, job {job.id}"
+        job, last, where = self.job, self._reported, self._where
         if self._is_over:
             raise ReportError(
                 f"{where}: a report after the job ended at resource {last}. Let the training function end where its "
@@ -222,6 +231,10 @@ class Session:
             "Report once in each step, with a resource that rises."
         )
 
+    @property
+    def _where(self) -> str:
+        return f"trial {self.trial}, job {self.job.id}"
+
     def _passes_multiple(self, reached: int) -> bool:
         every = self._context.checkpoint_every
         return every is not None and reached // every > self._saved // every
@@ -232,7 +245,7 @@ class Session:
             checkpoint = store.save(self.trial, reached, self.job.id, save)
         except CheckpointError as error:
             self.fatal = error
-            self.end(Outcome.LOST, str(error))
+            self._send([self._end_of_job(Outcome.LOST, str(error))], trouble=str(error))
             raise
         self._saved = reached
         return checkpoint
@@ -270,9 +283,9 @@ class Session:
         self._is_over = True
         return JobEnded(self.job.id, self.trial, outcome, self._trained - self._base, error)
 
-    def _send(self, events: Sequence[Reported | JobEnded]) -> None:
+    def _send(self, events: Sequence[Reported | JobEnded], *, trouble: str | None = None) -> None:
         try:
-            self._channel.send(events)
+            self._channel.send(events, trouble=trouble)
         except BaseException as error:
             self.fatal = error
             self._is_over = True

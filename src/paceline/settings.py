@@ -53,29 +53,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
             ) from error
         return settings
 
-    def check_growth(self, new: Settings) -> None:
-        """Refuse to go on with settings that would make the recorded decisions wrong.
-
-        Raises:
-            SettingError: `new` differs in more than in growing fields, or one of these shrinks.
-        """
-        for field in ("type", *self.__struct_fields__):
-            mine: Any = type(self).__name__ if field == "type" else getattr(self, field)
-            theirs: Any = type(new).__name__ if field == "type" else getattr(new, field, None)
-            if mine == theirs:
-                continue
-            if field not in self.growing:
-                allowed = f"; what may be raised is {', '.join(self.growing)}" if self.growing else ""
-                raise SettingError(
-                    field,
-                    theirs,
-                    expected=f"{mine!r}, as the study was opened with{allowed}",
-                    hint="Use the same setting, or another study name.",
-                )
-            if (math.inf if theirs is None else theirs) < (math.inf if mine is None else mine):
-                raise SettingError(
-                    field, theirs, expected=f"at least {mine}, as before", hint="It can be raised only."
-                )
+    def differences(self, new: Settings) -> list[str]:
+        """Why what was decided with these settings would be wrong with `new`, a sentence each; growing fields may grow."""
+        if type(new) is not type(self):
+            return [f"it was made with {type(self).__name__}, not {type(new).__name__}"]
+        rule = f"; only {', '.join(self.growing)} may change, upwards" if self.growing else ""
+        problems: list[str] = []
+        for field in self.__struct_fields__:
+            mine, theirs = getattr(self, field), getattr(new, field)
+            is_raised = field in self.growing and (math.inf if mine is None else mine) < (
+                math.inf if theirs is None else theirs
+            )
+            if mine != theirs and not is_raised:
+                problems.append(f"{field} was {mine!r}, not {theirs!r}{rule}")
+        return problems
 
 
 def at_least(name: str, value: object, least: int) -> None:
@@ -86,6 +77,16 @@ def at_least(name: str, value: object, least: int) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise SettingError(name, value, expected=f"a whole number of at least {least}")
+
+
+def true_or_false(name: str, value: object) -> None:
+    """Refuse a setting that is neither `True` nor `False`: any text would count as true.
+
+    Raises:
+        SettingError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise SettingError(name, value, expected="True or False")
 
 
 def one_of(name: str, value: object, choices: tuple[str, ...]) -> None:

@@ -9,9 +9,9 @@
     point = space.encode(config)                   # NaN where inactive
     config = space.validate({"lr": 1, ...})        # the config in its one form, or all that is wrong with it at once
 
-Its parts, in reading order: `scalars` (what a value is), `scales` (the map to the unit interval), `conditions` (what
-ties hyperparameters together), `domains` (one hyperparameter), `hierarchy` (what conditions make of several), `configspace` (spaces from there).
-Their public names are here too.
+Its parts, in reading order, each with the public names that are here too: `scalars` (what a value is), `scales` (the
+map to the unit interval), `conditions` (what ties hyperparameters together), `domains` (one hyperparameter),
+`hierarchy` (what conditions make of several), `configspace` (spaces that are written for ConfigSpace).
 """
 
 from __future__ import annotations
@@ -225,18 +225,16 @@ class Space:
     def _read(self, config: Mapping[str, object]) -> Config:
         """`validate`, constraints aside."""
         if not isinstance(config, Mapping):
-            raise SpaceError(
-                [f"{config!r} is of type {type(config).__name__}; expected a dict"], where="config"
-            )
+            problem = f"{config!r} is of type {type(config).__name__}; expected a dict"
+            raise SpaceError([problem], where="config")
         problems = [
             f"{name!r} is no hyperparameter of this space{suggestion(name, self.domains)}"
             for name in config
             if name not in self.domains
         ]
         valid: Config = {}
-        doubtful: set[str] = (
-            set()
-        )  # without a valid value, so nobody can say which of its children are active
+        # Those whose value is wrong, or that depend on such: nobody can say whether their children are active.
+        doubtful: set[str] = set()
         for name in self._order:
             domain = self.domains[name]
             is_doubtful = not doubtful.isdisjoint(domain.conditions)
@@ -288,7 +286,9 @@ class Space:
         ]
 
     def decode(self, point: ArrayLike) -> Config:
-        """The config at a point of the unit cube; the inverse of `encode`. Constraints are not asked.
+        """The config at a point of the unit cube. Constraints are not asked.
+
+        The inverse of `encode`: exact for discrete values, to 1e-12 for continuous ones.
 
         Args:
             point: `dimension` numbers, in the order of `coordinates`. They are clipped to [0, 1]; those of inactive
@@ -299,17 +299,17 @@ class Space:
         """
         u = np.asarray(point, dtype=np.float64)
         if u.shape != (self.dimension,):
-            raise SpaceError(
-                [f"shape {u.shape}: expected {(self.dimension,)}, a number for each coordinate"],
-                where="point",
-            )
+            problem = f"shape {u.shape}: expected {(self.dimension,)}, a number for each coordinate"
+            raise SpaceError([problem], where="point")
         is_nan = np.isnan(u)
         config = self._config_at(np.clip(np.where(is_nan, 0.5, u), 0.0, 1.0).tolist())
-        unclear = [name for name, nan in zip(self.coordinates, is_nan, strict=True) if nan and name in config]
-        if unclear:
-            raise SpaceError(
-                [f"{name!r} is active, but its coordinate is NaN" for name in unclear], where="point"
-            )
+        problems = [
+            f"{name!r} is active, but its coordinate is NaN"
+            for name, nan in zip(self.coordinates, is_nan, strict=True)
+            if nan and name in config
+        ]
+        if problems:
+            raise SpaceError(problems, where="point")
         return config
 
     # -- Writing, reading, comparing -----------------------------------------------------------------------------------
@@ -335,15 +335,15 @@ class Space:
             SpaceError: the data are malformed, or know nothing of a constraint that is given.
         """
         match data:
-            case {"version": 1, "hyperparameters": list(entries), "constraints": list(names)} if all(
-                isinstance(it, str) for it in names
-            ):
+            case {"version": 1, "hyperparameters": list(entries), "constraints": list(names)}:
                 pass
             case {"version": version} if version != _JSON_VERSION:
                 problem = f"version {version!r}: this version of Paceline reads version {_JSON_VERSION}"
                 raise SpaceError([problem], where="space's JSON")
             case _:
-                problem = f"{data!r}: expected an object with version, hyperparameters (a list) and constraints (a list)"
+                problem = (
+                    f"{data!r}: expected an object with version and lists of hyperparameters and constraints"
+                )
                 raise SpaceError([problem], where="space's JSON")
         domains: dict[str, Domain] = {}
         problems: list[str] = []
@@ -353,15 +353,11 @@ class Space:
                 problems.append(f"{entry!r}: expected a hyperparameter with a name of its own")
                 continue
             with collecting(problems, repr(name)):
-                domains[name] = domain_from_json(
-                    {key: value for key, value in entry.items() if key != "name"}
-                )
+                domains[name] = domain_from_json({key: it for key, it in entry.items() if key != "name"})
         given = {constraint.name: constraint for constraint in _read_constraints(constraints)}
-        problems += [
-            f"constraint {name!r} is given, but the space has none of that name"
-            for name in given
-            if name not in names
-        ]
+        unknown = [name for name in given if name not in names]
+        problems += [f"constraint {name!r} is given, but the space has none of that name" for name in unknown]
+        problems += [f"{name!r} is no name of a constraint" for name in names if not isinstance(name, str)]
         if problems:
             raise SpaceError(problems, where="space's JSON")
         return cls(
@@ -392,17 +388,13 @@ class Space:
     def differences(self, other: Space) -> list[str]:
         """What has changed from this space to the other, a sentence for each difference; none if they are equal."""
         old, new = self.domains, other.domains
-        sentences = [
-            f"{name!r} is gone; it was {domain!r}" for name, domain in old.items() if name not in new
-        ]
-        sentences += [f"{name!r} is new: {domain!r}" for name, domain in new.items() if name not in old]
-        sentences += [
-            f"{name!r} was {domain!r} and is now {new[name]!r}"
-            for name, domain in old.items()
-            if name in new and domain != new[name]
-        ]
         old_order = [name for name in old if name in new]
         new_order = [name for name in new if name in old]
+        sentences = [f"{name!r} is gone; it was {old[name]!r}" for name in old if name not in new]
+        sentences += [f"{name!r} is new: {new[name]!r}" for name in new if name not in old]
+        for name in old_order:
+            if old[name] != new[name]:
+                sentences.append(f"{name!r} was {old[name]!r} and is now {new[name]!r}")
         if old_order != new_order:
             sentences.append(f"the order was {', '.join(old_order)} and is now {', '.join(new_order)}")
         was, now = ([constraint.name for constraint in space.constraints] for space in (self, other))
@@ -423,10 +415,8 @@ class Space:
         return Space, (dict(self.domains), tuple(self.constraints))
 
     def __repr__(self) -> str:
-        constraints = (
-            f", constraints=[{', '.join(c.name for c in self.constraints)}]" if self.constraints else ""
-        )
-        return f"Space({dict(self.domains)!r}{constraints})"
+        names = ", ".join(constraint.name for constraint in self.constraints)
+        return f"Space({dict(self.domains)!r}" + (f", constraints=[{names}])" if names else ")")
 
 
 def _condition(domain: Domain) -> str:
@@ -437,11 +427,8 @@ def _condition(domain: Domain) -> str:
 def _read_constraints(constraints: Sequence[Constraint]) -> tuple[Constraint, ...]:
     if not isinstance(constraints, list | tuple):
         raise SpaceError([f"constraints={constraints!r}: expected a list of Constraint"])
-    problems = [
-        f"{it!r}: expected Constraint(name, predicate)"
-        for it in constraints
-        if not isinstance(it, Constraint)
-    ]
+    strangers = [it for it in constraints if not isinstance(it, Constraint)]
+    problems = [f"{it!r}: expected Constraint(name, predicate)" for it in strangers]
     if not problems:
         times = Counter(constraint.name for constraint in constraints)
         problems = [
@@ -454,5 +441,8 @@ def _read_constraints(constraints: Sequence[Constraint]) -> tuple[Constraint, ..
 
 def _not_given(name: str, _: Mapping[str, Any]) -> NoReturn:
     """The predicate of a constraint that a space was read without."""
-    problem = f"constraint {name!r} was not given when the space was read: pass it to Space.from_json(..., constraints)"
+    problem = (
+        f"constraint {name!r} is code, which no journal holds: open the study with its space, by Study(name, space, ...), "
+        "or pass the constraint to Space.from_json(..., constraints)"
+    )
     raise SpaceError([problem])

@@ -20,11 +20,23 @@ from typing import TYPE_CHECKING, Any, Literal, Self, SupportsFloat
 
 import msgspec
 
-from paceline.asking import AskedJob, Asker
+from paceline.arguments import (
+    check_budget,
+    check_executor,
+    check_is_writable,
+    check_name,
+    check_observers,
+    check_scheduler,
+    check_unit,
+    folder_of,
+    objective_of,
+    points_of,
+)
+from paceline.asking import AskedJob, Asker, not_open
 from paceline.checkpoints import CheckpointStore
 from paceline.driver import Driver, Observer, Recorder, lost_jobs
 from paceline.errors import SettingError
-from paceline.events import Budget, Config, Job, Objective, Reported, TrialId
+from paceline.events import Budget, Config, Job, Reported, TrialId
 from paceline.executors.protocol import Executor
 from paceline.folders import study_folder
 from paceline.forecast import forecast
@@ -54,7 +66,6 @@ TrainingFunction = Callable[[TrialHandle], object]
 BUILT_IN = (ASHA, FullResource, Hyperband, SuccessiveHalving)
 """Imported here so that a journal which names them can be opened."""
 
-MAX_NAME = 200
 FORECAST_TRIALS = 2000
 """How far the line that is shown before a run looks ahead: a tenth of a second's work."""
 
@@ -103,24 +114,22 @@ class Study:
         max_checkpoint_bytes: int | None = None,
         _as_recorded: bool = False,
     ) -> None:
-        _check_name(name)
-        if not isinstance(scheduler, SchedulerSettings):
-            hint = "Write ASHA(max_resource=...), with parentheses." if isinstance(scheduler, type) else ""
-            raise SettingError(
-                "scheduler", scheduler, expected="a scheduler such as ASHA(max_resource=81)", hint=hint
-            )
+        check_name(name)
+        check_scheduler(scheduler)
+        check_unit(unit)
         for setting, value in {"seed": seed, "keep_checkpoints": keep_checkpoints,
                                "max_checkpoint_bytes": max_checkpoint_bytes}.items():  # fmt: skip
             if value is not None:
                 at_least(setting, value, 0)
         at_least("retries", retries, 0)
         space = Space.of(space)
-        given = tuple(space.validate(point) for point in points)
-        self._plan = Plan(name, space, scheduler, _objective(maximize, minimize), seed, unit, retries, given)
+        objective = objective_of(maximize, minimize)
+        self._plan = Plan(name, space, scheduler, objective, seed, unit, retries, points_of(points, space))
         self._keep = keep_checkpoints
         self._max_bytes = max_checkpoint_bytes
+        base = folder_of(folder)
         self._storage = open_storage(storage)
-        self._folder = study_folder(name, self._storage.url, None if folder is None else Path(folder))
+        self._folder = study_folder(name, self._storage.url, base)
         self._asker: Asker | None = None
         opened = recorded(name, self._storage)
         if opened is not None and not _as_recorded:
@@ -212,14 +221,15 @@ class Study:
             CheckpointError: checkpoints cannot be written.
         """
         at_least("workers", workers, 1)
-        if budget is not None and not isinstance(budget, Budget):
-            raise SettingError(
-                "budget", budget, expected="a Budget, such as Budget(trials=100) or Budget(minutes=10)"
-            )
+        if budget is not None:
+            check_budget(budget)
+        check_executor(executor)
+        check_observers(observers)
         self._check_ends(budget)
         self.refresh()
         if self._ledger.closed is not None and not self._plan.news(self._ledger, budget):
             return
+        self._check_goes_on()
         place = self._executor(
             train,
             executor,
@@ -233,6 +243,7 @@ class Study:
         with (
             closing(place),
             self._driving(place, budget, observers) as recorder,
+            closing(place),  # once more, and first: whoever takes the study up finds no worker of this run at work
             self._shown(recorder, progress, place),
         ):
             driver = Driver(recorder, place)
@@ -249,7 +260,8 @@ class Study:
             JournalConflict: somebody else drives this study.
             StorageError: the storage failed; what was recorded is intact.
         """
-        return self._asking().ask()
+        with self._asking() as asker:
+            return asker.ask()
 
     def tell(
         self, job: Job, metrics: Reportable | None = None, /, *, resource: int | None = None,
@@ -268,14 +280,19 @@ class Study:
         Raises:
             ReportError: the job is not open, or the metrics cannot be recorded.
         """
-        if failed is not None:
-            self._asking().tell_failure(job, failed)
-        else:
-            self._asking().tell(job, metrics, named, resource, seconds)
+        if self._asker is None:
+            raise not_open(job)
+        with self._asking() as asker:
+            if failed is None:
+                asker.tell(job, metrics, named, resource, seconds)
+            else:
+                asker.tell_failure(job, failed, metrics, named)
 
     def set_budget(self, budget: Budget) -> None:
         """Set the study's budget, for a loop of your own; `run` takes one itself."""
-        self._asking().set_budget(budget)
+        check_budget(budget)
+        with self._asking() as asker:
+            asker.set_budget(budget)
 
     # Looking ---------------------------------------------------------------------------------------------------
 
@@ -322,6 +339,11 @@ class Study:
         return self._plan.name
 
     @property
+    def storage(self) -> Storage:
+        """Where its journal is."""
+        return self._storage
+
+    @property
     def space(self) -> Space:
         """The search space."""
         return self._plan.space
@@ -342,6 +364,8 @@ class Study:
 
     def reports(self, trial: int | None = None) -> Iterator[ReportView]:
         """All reports as they were recorded, or those of one trial: its learning curve. Read from the journal."""
+        if trial is not None:
+            self._check_trial(trial)
         for at, event in self._storage.journal(self.name).read():
             if isinstance(event, Reported) and trial in {None, event.trial}:
                 yield ReportView(event.trial, event.job, event.resource, event.metrics, event.seconds, at)
@@ -443,6 +467,10 @@ class Study:
                 hint="For example budget=Budget(trials=100), Budget(minutes=10), Budget(resource=2000), or several.",
             )
 
+    def _check_goes_on(self) -> None:
+        """Ask for a config before anything is recorded: no more can be had where a constraint refuses all, or fails."""
+        self._scheduler.sampler.propose(self._ledger.next_trial)
+
     def _check_trial(self, trial: int) -> None:
         n_trials = len(self._ledger.trials)
         if not isinstance(trial, int) or isinstance(trial, bool) or not 0 <= trial < n_trials:
@@ -467,19 +495,22 @@ class Study:
             checkpoint_every=checkpoint_every,
             seed=self._opened.seed,
         )
+        check_is_writable(self._folder)
         if executor == "inline":
             from paceline.executors.inline import InlineExecutor  # noqa: PLC0415 - `import paceline` stays fast
 
             if workers > 1:
                 raise SettingError("workers", workers, expected='1 with executor="inline"')
+            for name in ("patience_s", "gpus", "threads_per_worker"):
+                if process_settings[name] is not None:
+                    expected = 'None with executor="inline", which has no worker processes'
+                    raise SettingError(name, process_settings[name], expected=expected)
             return InlineExecutor(train, context)
-        if executor == "processes":
-            from paceline.executors.processes import ProcessExecutor  # noqa: PLC0415 - likewise
+        from paceline.executors.processes import ProcessExecutor  # noqa: PLC0415 - likewise
 
-            return ProcessExecutor(
-                train, context, workers=workers, log_folder=self.log_folder, **process_settings
-            )
-        raise SettingError("executor", executor, expected='"processes", "inline" or an Executor')
+        return ProcessExecutor(
+            train, context, workers=workers, log_folder=self.log_folder, **process_settings
+        )
 
     @contextmanager
     def _driving(
@@ -508,21 +539,38 @@ class Study:
                 if recorder.is_ahead:  # a commit failed: what is in memory never happened
                     self._recorder = self._replayed()
 
-    def _asking(self) -> Asker:
-        """The asker, whose process holds the study from the first call until `close`."""
-        if self._asker is None:
-            recorder = self._held(())
-            try:
-                recorder.record(
-                    self._plan.first_facts(recorder.ledger, slots=1, executor="ask/tell", budget=None),
-                    time.time(),
-                )
-                recorder.record(lost_jobs(recorder.ledger, "its asker ended"), time.time())
-                recorder.commit()
-            except BaseException:
-                recorder.journal.release()
-                raise
-            self._asker = Asker(recorder)
+    @contextmanager
+    def _asking(self) -> Iterator[Asker]:
+        """The asker, whose process holds the study from the first call until `close`.
+
+        If what it records does not become durable, it never happened, and may be asked or told again.
+        """
+        asker = self._new_asker() if self._asker is None else self._asker
+        try:
+            yield asker
+        finally:
+            if self._recorder.is_ahead:
+                journal = self._recorder.journal  # it is the study's holder
+                self._recorder = self._replayed()
+                self._recorder.journal = journal
+                self._asker = Asker(self._recorder)
+
+    def _new_asker(self) -> Asker:
+        self.refresh()
+        self._check_goes_on()
+        recorder = self._held(())
+        try:
+            recorder.record(
+                self._plan.first_facts(recorder.ledger, slots=1, executor="ask/tell", budget=None),
+                time.time(),
+            )
+            recorder.record(lost_jobs(recorder.ledger, "its asker ended"), time.time())
+            recorder.commit()
+        except BaseException:
+            recorder.journal.release()
+            self._recorder = self._replayed()
+            raise
+        self._asker = Asker(recorder)
         return self._asker
 
     def _held(self, observers: Sequence[Observer]) -> Recorder:
@@ -554,22 +602,3 @@ class Study:
         with progress_for(sys.stderr)(self.name, recorder.ledger, self._scheduler) as display:
             recorder.observe(display)
             yield
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-        raise SettingError("name", name, expected=f"a name of 1 to {MAX_NAME} printable characters")
-
-
-def _objective(maximize: str | None, minimize: str | None) -> Objective:
-    if maximize is not None and minimize is not None:
-        raise SettingError(
-            "maximize", maximize, expected=f"None, because minimize={minimize!r} was given too"
-        )
-    metric = maximize if minimize is None else minimize
-    if metric is None:
-        return Objective("loss")
-    if not isinstance(metric, str) or not metric:
-        name = "maximize" if minimize is None else "minimize"
-        raise SettingError(name, metric, expected='the name of a metric, such as "accuracy"')
-    return Objective(metric, maximize=maximize is not None)

@@ -31,6 +31,8 @@ class History:
         self.ledger = Ledger()
         self.ledger.apply(StudyOpened(0, Objective("loss"), {}, {}, retries=1), 0.0)
         self.draw = data.draw
+        for _ in range(3):
+            self.go_on("create")
 
     def one_of(self, values):
         return self.draw(st.sampled_from(values)) if values else None
@@ -97,7 +99,7 @@ KINDS = [
     "stop",
     "raise_max_resource",
 ]
-STEPS = st.lists(st.sampled_from(KINDS), max_size=80)
+STEPS = st.lists(st.sampled_from(KINDS), min_size=30, max_size=80)
 
 
 @given(data=st.data(), keep=LIMITS, max_bytes=LIMITS, steps=STEPS)

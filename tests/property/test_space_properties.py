@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from paceline.errors import SpaceError
 from paceline.rng import uniforms_for
 from paceline.scalars import identity
-from paceline.space import Constraint, Float, Space
+from paceline.space import Constraint, Space
 from paceline.testing.strategies import configs, domains, scalars, spaces
 
 SEEDS = st.integers(0, 2**32)
@@ -53,10 +53,17 @@ def test_decode_inverts_encode(data):
     space = data.draw(spaces())
     config = data.draw(configs(space))
     again = space.decode(space.encode(config))
-    assert list(again) == list(config)
-    for name, value in config.items():
-        domain = space.domains[name]
-        if not isinstance(domain, Float) or domain.step is not None:
+    moved = [name for name in space.names if name in config and name in again and config[name] != again[name]]
+    # Rounding may carry a continuous parent across the edge of its child's condition; nothing else may.
+    assert list(again) == list(config) or any(
+        space.domains[child].conditions[parent].holds(config[parent])
+        != space.domains[child].conditions[parent].holds(again[parent])
+        for child in space.names
+        for parent in space.domains[child].conditions.keys() & set(moved)
+    )
+    for name in config.keys() & again.keys():
+        domain, value = space.domains[name], config[name]
+        if domain.n_values is not None:
             assert identity(again[name]) == identity(value)
         else:
             scale = abs(value) if domain.log else max(abs(domain.low), abs(domain.high))

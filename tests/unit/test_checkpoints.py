@@ -62,7 +62,9 @@ def test_all_is_synced_before_it_is_renamed_and_the_folder_after(store, monkeypa
     store.save(0, 1, 0, write)  # the folders above exist from here on
     done = []
     fsync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (done.append(str(Path(f"/proc/self/fd/{fd}").readlink())), fsync(fd)))
+    monkeypatch.setattr(
+        os, "fsync", lambda fd: (done.append(str(Path(f"/proc/self/fd/{fd}").readlink())), fsync(fd))
+    )
     rename = Path.rename
     monkeypatch.setattr(Path, "rename", lambda *a: (done.append("rename"), rename(*a))[1])
     store.save(0, 2, 0, write)

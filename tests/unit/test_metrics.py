@@ -51,7 +51,7 @@ def test_truth_values_are_refused(value):
     "value", ["0.5", None, 1j, [0.5], np.array([1, 2]), np.array([]), Tensor(1, 2), object(), Decimal(2)]
 )
 def test_anything_else_is_refused_by_name(value):
-    with pytest.raises(ReportError, match="^accuracy: expected one"):
+    with pytest.raises(ReportError, match=r"^accuracy: expected one"):
         metrics_of("loss", {"accuracy": value}, {})
 
 
@@ -80,7 +80,7 @@ def test_a_report_of_nothing_is_refused():
 
 
 def test_a_name_that_is_no_string_is_refused():
-    with pytest.raises(ReportError, match="must be a string, not a int"):
+    with pytest.raises(ReportError, match="must be a string, not an int"):
         metrics_of("loss", {1: 0.5}, {})
 
 

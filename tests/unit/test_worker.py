@@ -19,12 +19,14 @@ class FakeChannel:
 
     def __init__(self):
         self.sent = []
+        self.troubles = []
         self.interrupted = set()
         self.next_jobs = deque()
         self.asked = []
 
-    def send(self, events):
+    def send(self, events, *, trouble=None):
         self.sent.append(list(events))
+        self.troubles.append(trouble)
 
     def is_interrupted(self, job):
         return job in self.interrupted
@@ -75,8 +77,9 @@ def run(tmp_path, channel):
     return run_it
 
 
-def save_nothing(_):
-    """A checkpoint that is empty, where only its being there matters."""
+def save(folder):
+    """A checkpoint of which only its being there matters."""
+    (folder / "net").touch()
 
 
 # What the function sees ---------------------------------------------------------------------------------------
@@ -201,10 +204,11 @@ def test_seconds_are_those_of_training_without_saving(run, channel):
         for step in trial.steps():
             clock.now += step + 1
 
-            def save(_):
+            def save_slowly(folder):
                 clock.now += 50
+                save(folder)
 
-            trial.report(0.5, save=save)
+            trial.report(0.5, save=save_slowly)
 
     run(train, clock=clock, every=1)
     assert [report.seconds for report in channel.reports] == [1, 2, 3]
@@ -236,7 +240,7 @@ def test_the_metric_is_owed_at_the_target_only(run, channel):
     def train(trial):
         trial.report(loss=0.5)
         with pytest.raises(
-            ReportError, match="optimizes 'accuracy'.* has only 'acuracy', 'loss'.*Did you mean"
+            ReportError, match=r"optimizes 'accuracy'.* has only 'acuracy', 'loss'.*Did you mean"
         ):
             trial.report(loss=0.5, acuracy=0.5, resource=trial.target)
         trial.report(0.9, resource=trial.target)
@@ -279,7 +283,7 @@ def test_save_is_called_when_a_checkpoint_is_due(run, channel, every, expected):
 
     def train(trial):
         for step in trial.steps():
-            trial.report(0.5, save=lambda _, step=step: calls.append(step + 1))
+            trial.report(0.5, save=lambda folder, step=step: (save(folder), calls.append(step + 1)))
 
     run(train, target=10, every=every)
     assert calls == saved_at(channel) == expected
@@ -287,10 +291,10 @@ def test_save_is_called_when_a_checkpoint_is_due(run, channel, every, expected):
 
 def test_a_multiple_is_passed_where_reports_are_rare_or_cannot_save(run, channel):
     def train(trial):
-        trial.report(0.5, resource=3, save=save_nothing)
-        trial.report(0.5, resource=7, save=save_nothing)  # passes 4
+        trial.report(0.5, resource=3, save=save)
+        trial.report(0.5, resource=7, save=save)  # passes 4
         trial.report(0.5, resource=9)  # passes 8, but saves nothing
-        trial.report(0.5, resource=10, save=save_nothing)  # so it is due still
+        trial.report(0.5, resource=10, save=save)  # so it is due still
         return 0.5
 
     run(train, target=11, every=4)
@@ -301,9 +305,9 @@ def test_the_checkpoint_is_the_jobs_and_there_when_it_is_reported(run, channel, 
     store = CheckpointStore(tmp_path / "ck")
     send = channel.send
 
-    def check(events):
+    def check(events, *, trouble=None):
         assert store.exists("000007/00000003-000005")
-        send(events)
+        send(events, trouble=trouble)
 
     monkeypatch.setattr(channel, "send", check)
     run(
@@ -313,10 +317,10 @@ def test_the_checkpoint_is_the_jobs_and_there_when_it_is_reported(run, channel, 
 
 
 def test_an_error_in_save_fails_the_job(run, channel):
-    def save(_):
+    def fail(_):
         raise KeyError("state_dict")
 
-    run(lambda trial: trial.report(0.5, resource=3, save=save))
+    run(lambda trial: trial.report(0.5, resource=3, save=fail))
     assert channel.reports == []
     assert channel.ends[0].outcome is Outcome.FAILED
     assert "KeyError: 'state_dict'" in channel.ends[0].error
@@ -329,7 +333,7 @@ def test_trouble_with_the_disk_is_not_the_trainings(run, channel, tmp_path, swal
     def train(trial):
         for _ in trial.steps():
             try:
-                trial.report(0.5, save=save_nothing)
+                trial.report(0.5, save=save)
             except Exception:
                 if not swallow:
                     raise
@@ -339,6 +343,9 @@ def test_trouble_with_the_disk_is_not_the_trainings(run, channel, tmp_path, swal
     (end,) = channel.events
     assert end.outcome is Outcome.LOST
     assert "cannot write the checkpoint" in end.error
+    assert channel.troubles == [end.error], (
+        "told together: the run must not go on after the one without the other"
+    )
 
 
 def test_a_trial_whose_checkpoint_is_gone_repeats_what_it_needs(run, channel):
@@ -348,7 +355,7 @@ def test_a_trial_whose_checkpoint_is_gone_repeats_what_it_needs(run, channel):
         assert (trial.start, trial.checkpoint) == (0, None)
         for _ in trial.steps():
             clock.now += 1
-            trial.report(0.5, save=save_nothing)
+            trial.report(0.5, save=save)
 
     run(train, 3, 5, checkpoint=Checkpoint("000007/00000003-000001", 3), every=1, clock=clock)
     assert channel.sent[:3] == [[], [], []], "repetitions are signs of life"
@@ -360,13 +367,10 @@ def test_a_trial_whose_checkpoint_is_gone_repeats_what_it_needs(run, channel):
 # How it ends --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("result", [0.5, {"loss": 0.5}, 1])
+@pytest.mark.parametrize("result", [1.0, {"loss": 1.0}, 1])
 def test_what_is_returned_is_the_report_that_is_owed(run, channel, result):
     run(lambda _: result)
-    assert [(report.resource, report.metrics["loss"]) for report in channel.reports] == [
-        (3, float(getattr(result, "get", lambda *_: result)("loss")))
-    ]
-    assert channel.ends == [JobEnded(5, 7, Outcome.COMPLETED, trained=3)]
+    assert channel.sent == [[Reported(5, 7, 3, {"loss": 1.0}), JobEnded(5, 7, Outcome.COMPLETED, trained=3)]]
 
 
 def test_what_is_returned_after_the_end_is_ignored(run, channel):
@@ -457,14 +461,14 @@ def test_an_exception_after_the_end_is_only_logged(run, channel, caplog):
     assert "in the epilogue" in caplog.text
 
 
-class Conflict(Exception):
+class ConflictError(Exception):
     """What a driver's `deliver` may raise."""
 
 
 @pytest.mark.parametrize("swallow", [False, True])
 def test_what_the_channel_raises_is_not_the_trainings(run, channel, monkeypatch, swallow):
-    def send(events):
-        raise Conflict
+    def send(events, *, trouble=None):
+        raise ConflictError
 
     monkeypatch.setattr(channel, "send", send)
 
@@ -476,7 +480,7 @@ def test_what_the_channel_raises_is_not_the_trainings(run, channel, monkeypatch,
                 if not swallow:
                     raise
 
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         run(train)
 
 
@@ -490,7 +494,7 @@ def test_an_interrupt_ends_steps_quietly_with_a_checkpoint(run, channel):
         for step in trial.steps():
             if step == 1:
                 channel.interrupted.add(5)
-            trial.report(0.5, save=save_nothing)
+            trial.report(0.5, save=save)
         after.append(True)
 
     run(train, target=10)
@@ -510,8 +514,8 @@ def test_an_interrupt_leaves_a_function_without_steps(run, channel):
         channel.interrupted.add(5)
         for resource in range(1, trial.target + 1):
             try:
-                trial.report(0.5, resource=resource, save=save_nothing)
-            except Exception as error:  # a function's own error handling must not catch it
+                trial.report(0.5, resource=resource, save=save)
+            except Exception as error:  # noqa: BLE001 - a function's own error handling must not catch it
                 raised.append(error)
             except TrainingPaused:
                 raised.append("paused")
@@ -533,7 +537,7 @@ def test_an_interrupt_while_repeating_is_lost_without_a_report(run, channel):
     def train(trial):
         channel.interrupted.add(5)
         for _ in trial.steps():
-            trial.report(0.5, save=save_nothing)
+            trial.report(0.5, save=save)
 
     run(train, 3, 5, checkpoint=Checkpoint("000007/00000003-000001", 3))
     (end,) = channel.events
@@ -557,7 +561,7 @@ def test_a_trial_goes_on_in_the_same_loop(run, channel):
         for step in trial.steps():
             clock.now += 1
             seen.append((step, trial.target, trial.start))
-            trial.report(0.5, save=save_nothing)
+            trial.report(0.5, save=save)
 
     run(train, clock=clock)
     assert seen == [(0, 3, 0), (1, 3, 0), (2, 3, 0), (3, 5, 0), (4, 5, 0), (5, 6, 0)]

@@ -2,33 +2,33 @@
 
     name = "digits"
     metric = "accuracy"
-    direction = "maximize"                  # or "minimize", the default
-    unit = "epoch"                          # what one unit of resource is, for people
+    direction = "maximize"          # or "minimize", the default
+    unit = "epoch"                  # what one unit of resource is, for people
     seed = 1
-    storage = "sqlite:///digits.db"         # --storage wins; then this; then PACELINE_STORAGE; then paceline.db
-    retries = 2                             # also: folder, keep_checkpoints, max_checkpoint_bytes
+    storage = "sqlite:///digits.db" # --storage wins; without both, PACELINE_STORAGE
+    retries = 2                     # also folder, keep_checkpoints, max_checkpoint_bytes
 
-    [space]                                 # one hyperparameter a line; its other keys as in Python
+    [space]                         # as in Python, one hyperparameter a line
     lr = {type = "float", low = 1e-4, high = 0.1, log = true}
     width = {type = "integer", low = 16, high = 512, step = 16}
     optimizer = {type = "categorical", choices = ["sgd", "adam"]}
     momentum = {type = "float", low = 0.0, high = 0.99, when = {optimizer = "sgd"}}
-    decay = {type = "ordinal", values = [0.0, 1e-4, 1e-2], when = {width = {above = 64}}}
+    decay = {type = "ordinal", values = [0.0, 1e-4], when = {width = {above = 64}}}
     layers = {type = "constant", value = 2}
 
-    [scheduler]                             # ASHA, Hyperband, SuccessiveHalving or FullResource, with its settings
-    type = "ASHA"
+    [scheduler]                     # its class and settings, as in Python: ASHA, Hyperband,
+    type = "ASHA"                   # SuccessiveHalving or FullResource
     max_resource = 27
-    sampler = {type = "QuasiRandom"}        # Random (the default), QuasiRandom or Grid
+    sampler = {type = "QuasiRandom"} # or Random, the default, or Grid
 
-    [budget]                                # trials, resource, minutes, target; the first one reached ends the study
-    trials = 100
+    [budget]                        # the first limit that is reached ends the study:
+    trials = 100                    # trials, resource, minutes, target
     minutes = 10
 
-    [run]                                   # workers, executor, checkpoint_every, patience_s,
-    workers = 4                             # gpus, gpus_per_worker, threads_per_worker; flags win
+    [run]                           # flags win: workers, executor, checkpoint_every,
+    workers = 4                     # patience_s, gpus, gpus_per_worker, threads_per_worker
 
-    [[points]]                              # configs to try first
+    [[points]]                      # a config to try first; there may be several
     lr = 0.01
     width = 64
     optimizer = "adam"
@@ -41,13 +41,13 @@ from __future__ import annotations
 
 import dataclasses
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import msgspec
-import typer
 
+from paceline.cli.misuse import Misuse
 from paceline.cli.recipe import Recipe, RunSettings
 from paceline.domains import Categorical, Constant, Domain, Float, Integer, Ordinal
 from paceline.errors import PacelineError, SettingError, SpaceError
@@ -114,7 +114,7 @@ def load_config(
         PacelineError: the study cannot be opened.
     """
     if not path.is_file():
-        raise typer.BadParameter(f"{path}: there is no such file; expected a TOML file that describes a study.")
+        raise Misuse(f"{path}: there is no such file; expected a TOML file that describes a study.")
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -136,9 +136,15 @@ class _Reader:
         self, data: dict[str, Any], train: TrainingFunction | None, storage: str | None, default_storage: str
     ) -> Recipe | None:
         top = self.record(StudyTable, data, "")
-        tables = {name: value for name, value in data.items() if isinstance(value, dict)}  # of others, `top` has told
+        tables = {
+            name: value for name, value in data.items() if isinstance(value, dict)
+        }  # of others, `top` has told
         space = self.space(tables["space"]) if "space" in tables else None
-        scheduler = self.settings(SchedulerSettings, tables["scheduler"], "scheduler") if "scheduler" in tables else None
+        scheduler = (
+            self.settings(SchedulerSettings, tables["scheduler"], "scheduler")
+            if "scheduler" in tables
+            else None
+        )
         budget = self.record(Budget, tables.get("budget", {}), "budget")
         settings = self.record(RunSettings, tables.get("run", {}), "run")
         if space is not None and top is not None:
@@ -173,8 +179,7 @@ class _Reader:
 
     def settings(self, kind: type[Settings], table: object, where: str) -> Any:
         """A table whose `type` names a class of settings; `None` if something is wrong with it."""
-        kinds = {cls.__name__: cls for cls in kind.__subclasses__()}
-        cls = self.kind(kinds, table, where)
+        cls = self.kind({cls.__name__: cls for cls in _kinds_of(kind)}, table, where)
         return self.record(cls, table, where) if cls is not None and isinstance(table, Mapping) else None
 
     def space(self, table: Mapping[str, object]) -> Space | None:
@@ -197,10 +202,11 @@ class _Reader:
         if not self.keys(arguments, fields, required, where):
             return None
         try:
-            return cls(**arguments)
+            domain: Domain = cls(**arguments)
         except SpaceError as error:
             self.problems += [f"[{where}] {problem}" for problem in error.problems]
             return None
+        return domain
 
     def points(self, space: Space, points: list[Config]) -> None:
         for i, point in enumerate(points):
@@ -215,17 +221,23 @@ class _Reader:
             self.problems.append(f"{where} = {table!r}: expected a table with a type")
             return None
         name = table.get("type")
-        if name in kinds:
+        if isinstance(name, str) and name in kinds:
             return kinds[name]
         expected = f"expected one of {', '.join(sorted(kinds))}{suggestion(name, kinds)}"
-        self.problems.append(f"[{where}] " + ("type is missing" if name is None else f"type = {name!r}") + f": {expected}")
+        self.problems.append(
+            f"[{where}] " + ("type is missing" if name is None else f"type = {name!r}") + f": {expected}"
+        )
         return None
 
-    def arguments(self, kind: type[msgspec.Struct], table: Mapping[str, object], where: str) -> dict[str, Any] | None:
+    def arguments(
+        self, kind: type[msgspec.Struct], table: Mapping[str, object], where: str
+    ) -> dict[str, Any] | None:
         """A table's values, each in its field's type; `None` if anything is wrong."""
         fields = {field.name: field for field in msgspec.structs.fields(kind)}
         required = [name for name, field in fields.items() if field.required]
-        given = {name: value for name, value in table.items() if name != "type" or not issubclass(kind, Settings)}
+        given = {
+            name: value for name, value in table.items() if name != "type" or not issubclass(kind, Settings)
+        }
         is_right = self.keys(given, fields, required, where)
         values: dict[str, Any] = {}
         for name in given.keys() & fields.keys():
@@ -248,8 +260,16 @@ class _Reader:
         """Whether all keys are known and none is missing."""
         known = list(known)
         place = f"[{where}] " if where else ""
-        wrong = [f"{place}{name!r} is unknown{suggestion(name, known)}" for name in given if name not in known]
+        wrong = [
+            f"{place}{name!r} is unknown{suggestion(name, known)}" for name in given if name not in known
+        ]
         wrong += [f"{place}{name} is missing" for name in required if name not in given]
         self.problems += wrong
         return not wrong
 
+
+def _kinds_of(kind: type[Settings]) -> Iterator[type[Settings]]:
+    """Those that are imported, the user's own included."""
+    for sub in kind.__subclasses__():
+        yield sub
+        yield from _kinds_of(sub)

@@ -1,8 +1,12 @@
-"""The options and arguments that commands share, and the checks of what is given for them."""
+"""The options and arguments that commands share, and readers of what is given for them.
+
+Readers, rather than types, so that every message says what came, what was expected, and where.
+"""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -13,37 +17,55 @@ STORAGE_VARIABLE = "PACELINE_STORAGE"
 DEFAULT_STORAGE = "sqlite:///paceline.db"
 
 
-def at_least(least: int) -> Callable[[int | None], int | None]:
-    """A check for options that are whole numbers."""
+def default_storage() -> str:
+    """What is meant where nothing names a storage, for the commands whose file may name one."""
+    return os.environ.get(STORAGE_VARIABLE) or DEFAULT_STORAGE
 
-    def check(value: int | None) -> int | None:
-        if value is not None and value < least:
-            raise typer.BadParameter(f"got {value}; expected a whole number of at least {least}.")
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A reader of options that are whole numbers."""
+
+    def whole_number(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise typer.BadParameter(f"got {text}; expected a whole number of at least {least}.")
         return value
 
-    return check
+    return whole_number
 
 
-def positive(value: float | None) -> float | None:
-    """A check for options that are amounts, such as seconds.
+def amount(text: str) -> float:
+    """A reader of options that are amounts, such as seconds.
 
     Raises:
-        typer.BadParameter: it is not above 0, or not finite.
+        typer.BadParameter: it is no number above 0.
     """
-    if value is not None and not (value > 0 and math.isfinite(value)):
-        raise typer.BadParameter(f"got {value:g}; expected a number above 0.")
+    value = _number(text)
+    if not (value > 0 and math.isfinite(value)):
+        raise typer.BadParameter(f"got {text}; expected a number above 0.")
     return value
 
 
-def finite(value: float | None) -> float | None:
-    """A check for options that are compared with metrics.
+def finite(text: str) -> float:
+    """A reader of options that are compared with metrics.
 
     Raises:
-        typer.BadParameter: it is infinite or no number.
+        typer.BadParameter: it is no finite number.
     """
-    if value is not None and not math.isfinite(value):
-        raise typer.BadParameter(f"got {value:g}; expected a finite number.")
+    value = _number(text)
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"got {text}; expected a finite number.")
     return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 StorageUrl = Annotated[
@@ -57,31 +79,54 @@ StorageUrl = Annotated[
 ]
 StudyName = Annotated[
     str | None,
-    typer.Argument(metavar="[STUDY]", help="The study; may be left out if the storage holds just one.", show_default=False),
+    typer.Argument(
+        metavar="[STUDY]",
+        help="The study; may be left out if the storage holds just one.",
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Folder = Annotated[
     Path | None,
-    typer.Option("--folder", metavar="DIR", help="Where checkpoints are, if not beside the database.", show_default=False),
+    typer.Option(
+        "--folder",
+        metavar="DIR",
+        help="Where checkpoints are, if not beside the database.",
+        show_default=False,
+    ),
 ]
 
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", metavar="N", callback=at_least(1), help="Jobs that run at once.", show_default=False),
+    typer.Option(
+        "--workers", metavar="N", parser=at_least(1), help="Jobs that run at once.", show_default=False
+    ),
 ]
 MaxTrials = Annotated[
     int | None,
-    typer.Option("--trials", metavar="N", callback=at_least(1), help="Budget: configs tried.", show_default=False),
+    typer.Option(
+        "--trials", metavar="N", parser=at_least(1), help="Budget: configs tried.", show_default=False
+    ),
 ]
 MaxResource = Annotated[
     int | None,
-    typer.Option("--resource", metavar="N", callback=at_least(1), help="Budget: units trained.", show_default=False),
+    typer.Option(
+        "--resource", metavar="N", parser=at_least(1), help="Budget: units trained.", show_default=False
+    ),
 ]
 MaxMinutes = Annotated[
     float | None,
-    typer.Option("--minutes", metavar="X", callback=positive, help="Budget: time of running.", show_default=False),
+    typer.Option(
+        "--minutes", metavar="X", parser=amount, help="Budget: time of running.", show_default=False
+    ),
 ]
 Target = Annotated[
     float | None,
-    typer.Option("--target", metavar="X", callback=finite, help="Budget: done once the metric is this good.", show_default=False),
+    typer.Option(
+        "--target",
+        metavar="X",
+        parser=finite,
+        help="Budget: done once the metric is this good.",
+        show_default=False,
+    ),
 ]

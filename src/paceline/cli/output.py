@@ -102,7 +102,8 @@ def _lines(block: Block) -> list[str]:
         case Facts():
             return [f"{name}\t{_exact(value)}" for name, value in block.pairs]
         case Table():
-            return ["\t".join(block.columns), *("\t".join(map(_exact, row)) for row in block.rows)]
+            title = [block.title] if block.title else []
+            return [*title, "\t".join(block.columns), *("\t".join(map(_exact, row)) for row in block.rows)]
         case _:
             assert_never(block)
 

@@ -10,7 +10,7 @@ from paceline.events import Budget
 from paceline.study import Study, TrainingFunction
 
 
-class RunSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The arguments of `Study.run` that can be written down; `None` is not given.
 
     In a TOML file this is the table `[run]`; each field has a flag of the same name, which wins.

@@ -16,8 +16,7 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any, TypeVar
 
-import typer
-
+from paceline.cli.misuse import Misuse
 from paceline.cli.recipe import Recipe, RunSettings
 from paceline.errors import PacelineError
 from paceline.events import Budget
@@ -72,7 +71,7 @@ def load_function(name: str) -> TrainingFunction:
         ScriptError: there is no such module or function, or importing it fails.
     """
     module_name, _, function_name = name.partition(":")
-    _put_first(Path.cwd())
+    put_first(Path.cwd())
     try:
         module = importlib.import_module(module_name)
     except PacelineError:
@@ -92,11 +91,11 @@ def load_function(name: str) -> TrainingFunction:
 
 def _imported(path: Path) -> ModuleType:
     if not path.is_file():
-        raise typer.BadParameter(f"{path}: there is no such file; expected a Python file that makes a Study.")
-    _put_first(path.resolve().parent)
+        raise Misuse(f"{path}: there is no such file; expected a Python file that makes a Study.")
+    put_first(path.resolve().parent)
     spec = importlib.util.spec_from_file_location(MODULE_NAME, path.resolve())
     if spec is None or spec.loader is None:
-        raise typer.BadParameter(f"{path}: expected a Python file, whose name ends in .py.")
+        raise Misuse(f"{path}: expected a Python file, whose name ends in .py.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[MODULE_NAME] = module  # dataclasses, type hints and pickle look it up there
     try:
@@ -108,7 +107,8 @@ def _imported(path: Path) -> ModuleType:
     return module
 
 
-def _put_first(folder: Path) -> None:
+def put_first(folder: Path) -> None:
+    """Let modules of this folder be imported, here and in worker processes, which are given the same path."""
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 
@@ -122,7 +122,9 @@ def _study(module: ModuleType, name: str | None, variable: str | None) -> Study:
     wanted = {id(study): study for study in found.values() if name in (None, study.name)}
     if len(wanted) == 1:
         return next(iter(wanted.values()))
-    hint = "Choose one with --study-object NAME." if wanted else "Make one at the top level: study = Study(...)."
+    hint = (
+        "Choose one with --study-object NAME." if wanted else "Make one at the top level: study = Study(...)."
+    )
     raise ScriptError(f"{module.__file__}: expected one Study at its top level. {_studies(found)} {hint}")
 
 
@@ -143,7 +145,9 @@ def _function(module: ModuleType, name: str | None) -> TrainingFunction:
 def _functions(module: ModuleType) -> str:
     here = module.__name__
     return _there_are(
-        key for key, value in vars(module).items() if isinstance(value, FunctionType) and value.__module__ == here
+        key
+        for key, value in vars(module).items()
+        if isinstance(value, FunctionType) and value.__module__ == here
     )
 
 
@@ -155,12 +159,15 @@ def _default(module: ModuleType, name: str, kind: type[_Default], expected: str)
     value = getattr(module, name, None)
     if value is None or (isinstance(value, kind) and not isinstance(value, bool)):
         return value
-    raise ScriptError(f"{module.__file__}: {name}={value!r}: `run` takes it for its default; expected {expected}.")
+    raise ScriptError(
+        f"{module.__file__}: {name}={value!r}: `run` takes it for its default; expected {expected}."
+    )
 
 
 def _trace(error: BaseException) -> str:
     """The traceback without the frames of this file and of the import system."""
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if frame.filename != __file__ and not frame.filename.startswith("<frozen")]
+    not_theirs = (__file__, importlib.__file__, "<frozen")
+    theirs = [frame for frame in frames if not frame.filename.startswith(not_theirs)]
     lines = [*traceback.format_list(theirs), *traceback.format_exception_only(error)]
     return "".join(lines).rstrip()

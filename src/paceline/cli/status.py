@@ -11,7 +11,6 @@ import msgspec
 
 from paceline.cli.output import Block, Facts, Table
 from paceline.forecast import duration
-from paceline.journal import Storage
 from paceline.study import Study
 from paceline.views import IncumbentView, Spent, finite_value
 from paceline.wording import config_text, count, number
@@ -69,18 +68,18 @@ class Status(msgspec.Struct, frozen=True):
     incumbent: IncumbentView | None
 
 
-def status_of(storage: Storage, study: Study) -> Status:
+def status_of(study: Study) -> Status:
     """Everything as it is now."""
     ledger = study.ledger
     opened = ledger.opened
-    holder = storage.holder(study.name)
+    holder = study.storage.holder(study.name)
     elapsed_s = ledger.elapsed_s if holder is None else ledger.elapsed_until(time.time())
     return Status(
         study=study.name,
-        storage=storage.url,
+        storage=study.storage.url,
         status=study.status.partition(":")[0],
         reason=ledger.closed,
-        holder=None if holder is None else str(holder),
+        holder=holder,
         metric=ledger.objective.metric,
         direction="maximize" if ledger.objective.maximize else "minimize",
         unit=study.unit,
@@ -150,13 +149,17 @@ def status_blocks(status: Status) -> list[Block]:
     blocks: list[Block] = [Facts(facts)]
     if status.rungs:
         columns = ("bracket", "resource", "results", "of", "running", "promoted", f"best {status.metric}")
-        rows = [(r.bracket, r.resource, r.results, r.capacity, r.running, r.promoted, r.best) for r in status.rungs]
+        rows = [
+            (r.bracket, r.resource, r.results, r.capacity, r.running, r.promoted, r.best)
+            for r in status.rungs
+        ]
         blocks.append(Table(columns, rows, title="Rungs"))
     if status.running:
-        columns = ("job", "trial", "from", "at", "to", "attempt")
         jobs = [(j.job, j.trial, j.start, j.resource, j.target, j.attempt) for j in status.running]
-        title = "Running jobs" if status.holder else "Jobs whose driver has ended; the next run issues them again"
-        blocks.append(Table(columns, jobs, title=title))
+        title = (
+            "Running jobs" if status.holder else "Jobs whose driver has ended; the next run issues them again"
+        )
+        blocks.append(Table(("job", "trial", "from", "at", "to", "attempt"), jobs, title=title))
     return blocks
 
 

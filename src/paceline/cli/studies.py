@@ -27,7 +27,7 @@ def opened(url: str) -> Iterator[Storage]:
 
 
 @contextmanager
-def loaded(url: str, study: str | None, folder: Path | None = None) -> Iterator[tuple[Storage, Study]]:
+def loaded(url: str, study: str | None, folder: Path | None = None) -> Iterator[Study]:
     """A study of the storage, to look at.
 
     Raises:
@@ -35,7 +35,7 @@ def loaded(url: str, study: str | None, folder: Path | None = None) -> Iterator[
         StorageError: the storage cannot be opened.
     """
     with opened(url) as storage:
-        yield storage, Study.load(named(storage, study), storage, folder=folder)
+        yield Study.load(named(storage, study), storage, folder=folder)
 
 
 def named(storage: Storage, study: str | None) -> str:
@@ -53,7 +53,9 @@ def named(storage: Storage, study: str | None) -> str:
         return names[0]
     if not names:
         raise _missing(storage, None)
-    raise StudyNotFoundError(f"{storage.url} holds {len(names)} studies; name one of them: {', '.join(names)}.")
+    raise StudyNotFoundError(
+        f"{storage.url} holds {len(names)} studies; name one of them: {', '.join(names)}."
+    )
 
 
 def _missing(storage: Storage, study: str | None) -> StudyNotFoundError:

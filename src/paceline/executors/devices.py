@@ -37,7 +37,9 @@ def gpu_variables(
             "gpus_per_worker",
             per_worker,
             expected=f"at most {len(names) // workers or 1}: there are {len(names)} GPUs for {workers} workers",
-            hint=f"With gpus_per_worker={per_worker}, use {len(names) // per_worker} workers.",
+            hint=f"With gpus_per_worker={per_worker}, write workers={len(names) // per_worker}."
+            if len(names) >= per_worker
+            else "",
         )
     groups = [
         [names[(worker * per_worker + index) % len(names)] for index in range(per_worker)]
@@ -53,7 +55,8 @@ def _names(gpus: int | Sequence[int | str], visible: str | None) -> list[str]:
         if isinstance(gpus, bool) or gpus < 1 or (known is not None and gpus > len(known)):
             raise SettingError("gpus", gpus, expected=f"None, or a number of GPUs from 1{there}")
         return [str(index) for index in range(gpus)] if known is None else known[:gpus]
-    names = [] if isinstance(gpus, str) else [str(gpu) for gpu in gpus]
+    is_list = isinstance(gpus, Sequence) and not isinstance(gpus, str)
+    names = [str(gpu) for gpu in gpus] if is_list else []
     if not names or len(set(names)) < len(names):
         raise SettingError(
             "gpus", gpus, expected="None, a number, or a list of different GPUs such as [0, 1]"

@@ -94,7 +94,7 @@ class _Channel:
         self._executor = executor
         self._deliver = deliver
 
-    def send(self, events: Sequence[Reported | JobEnded]) -> None:
+    def send(self, events: Sequence[Reported | JobEnded], *, trouble: str | None = None) -> None:  # noqa: ARG002 - raised, too
         if events:
             self._deliver(events)
 

@@ -10,8 +10,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from paceline.events import Job, JobEnded, Outcome, TrialId
 from paceline.executors.protocol import Assignment
@@ -28,6 +29,35 @@ _DYING_S = 5.0
 """How long a process may take from closing its connection to its end."""
 
 
+class Log:
+    """What a slot's workers write, one after the other, and where the newest one's part begins.
+
+    Args:
+        path: is appended to.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._begin = path.stat().st_size if path.exists() else 0
+
+    def open(self) -> BinaryIO:
+        """For a process to write to."""
+        return self._path.open("ab")
+
+    def end(self) -> str:
+        """The end of what was written, introduced; empty if nothing was."""
+        with suppress(OSError), self._path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(self._begin, size - _TAIL_BYTES))
+            text = file.read(_TAIL_BYTES).decode(errors="replace").strip()
+            return f"\n{self._path} ends:\n{text}" if text else ""
+        return ""
+
+
 class Launcher:
     """Starts worker processes that have one training function.
 
@@ -41,7 +71,7 @@ class Launcher:
         self, payload: bytes, variables: Sequence[Mapping[str, str]], log_folder: Path | None
     ) -> None:
         self._variables = variables
-        self._log_folder = log_folder
+        self._log_folder = None if log_folder is None else log_folder.absolute()
         self._working_folder = Path.cwd()
         self._path = [str(entry) for entry in sys.path]
         self._payload = tempfile.TemporaryFile()  # noqa: SIM115 - each worker reads it when it starts, however late
@@ -54,7 +84,7 @@ class Launcher:
         Raises:
             OSError: the system has no room for it, or the log cannot be written.
         """
-        log = None if self._log_folder is None else self._log_folder / f"worker-{slot}.log"
+        log = None if self._log_folder is None else Log(self._log_folder / f"worker-{slot}.log")
         ours, theirs = socket.socketpair()
         try:
             with theirs:
@@ -64,13 +94,9 @@ class Launcher:
             raise
         return LocalWorker(slot, process, ours, log)
 
-    def _start(self, slot: int, log: Path | None, connection: int) -> subprocess.Popen[bytes]:
+    def _start(self, slot: int, log: Log | None, connection: int) -> subprocess.Popen[bytes]:
         payload = self._payload.fileno()
-        output = None
-        if log is not None:
-            log.parent.mkdir(parents=True, exist_ok=True)
-            output = log.open("ab")
-        try:
+        with nullcontext() if log is None else log.open() as output:
             return subprocess.Popen(  # noqa: S603 - our own interpreter and program
                 [sys.executable, "-c", _PROGRAM, str(connection), str(payload), *self._path],
                 pass_fds=(connection, payload),
@@ -81,9 +107,6 @@ class Launcher:
                 env={**os.environ, **self._variables[slot]},
                 start_new_session=True,  # Ctrl-C reaches the driver only, which then lets the workers land
             )
-        finally:
-            if output is not None:
-                output.close()
 
     def close(self) -> None:
         """Start no more."""
@@ -97,11 +120,11 @@ class LocalWorker:
         slot: which of the executor's slots it fills.
         process: the process, leader of its own group.
         connection: to it.
-        log: the file that its output goes to.
+        log: where its output goes, if not to this process's own.
     """
 
     def __init__(
-        self, slot: int, process: subprocess.Popen[bytes], connection: socket.socket, log: Path | None
+        self, slot: int, process: subprocess.Popen[bytes], connection: socket.socket, log: Log | None
     ) -> None:
         self.slot = slot
         self.connection = connection
@@ -115,7 +138,7 @@ class LocalWorker:
         self.assigned_at = 0.0
         self._process = process
         self._log = log
-        self._log_begins = log.stat().st_size if log is not None else 0
+        self._is_group_over = False
 
     @property
     def pid(self) -> int:
@@ -164,16 +187,22 @@ class LocalWorker:
             self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return False
+        self._end_group()
         return True
 
     def kill(self) -> None:
         """End it and all that training has started, at once, and free what is held here."""
         self.connection.close()
-        with suppress(
-            ProcessLookupError, PermissionError
-        ):  # its group is empty; macOS says so in its own way
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._end_group()
         self._process.wait()
+
+    def _end_group(self) -> None:
+        """Kill the process and what training has started: once, and soon, for its id will be another's one day."""
+        if not self._is_group_over:
+            self._is_group_over = True
+            # An empty group does not exist, which macOS says in its own way.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def bury(self) -> str:
         """Free what is held of a process that has closed its connection; the cause of its death, as far as known."""
@@ -189,14 +218,8 @@ class LocalWorker:
         return f"worker process {self.pid} was killed by signal {-code}{name}{usual}"
 
     def last_words(self) -> str:
-        """The end of what it has written to its log, introduced; empty without a log, or where it wrote nothing."""
-        if self._log is None:
-            return ""
-        with suppress(OSError), self._log.open("rb") as file:
-            file.seek(max(self._log_begins, self._log.stat().st_size - _TAIL_BYTES))
-            text = file.read(_TAIL_BYTES).decode(errors="replace").strip()
-            return f"\n{self._log} ends:\n{text}" if text else ""
-        return ""
+        """The end of what it has written to its log; empty without one."""
+        return "" if self._log is None else self._log.end()
 
 
 def _signal_name(number: int) -> str:

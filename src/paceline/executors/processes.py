@@ -26,7 +26,7 @@ from paceline.executors.devices import gpu_variables, thread_variables
 from paceline.executors.local_worker import Launcher, LocalWorker
 from paceline.executors.protocol import Assignment, Deliver, ExecutorEvent
 from paceline.executors.shipping import pack
-from paceline.executors.wire import Began, DiskTrouble, Happened, Ready, Unloadable, from_worker
+from paceline.executors.wire import Began, Happened, Ready, Unloadable, from_worker
 from paceline.settings import at_least
 from paceline.worker import TrainingContext, TrainingFunction, check_training_function
 
@@ -80,7 +80,8 @@ class ProcessExecutor:
                 "executor", "processes", expected="a POSIX system", hint='Use WSL, or executor="inline".'
             )
         at_least("workers", workers, 1)
-        if patience_s is not None and not patience_s > 0:
+        is_number = isinstance(patience_s, int | float) and not isinstance(patience_s, bool)
+        if patience_s is not None and not (is_number and patience_s > 0):
             raise SettingError("patience_s", patience_s, expected="a number of seconds above 0, or None")
         check_training_function(train)
         threads = thread_variables(threads_per_worker, workers=workers, environment=os.environ)
@@ -132,7 +133,7 @@ class ProcessExecutor:
 
         Raises:
             CheckpointError: a checkpoint cannot be written; its job has been delivered as `LOST`.
-            TrainingFunctionError: workers cannot load the training function; likewise.
+            TrainingFunctionError: workers cannot load the training function.
         """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while any(worker.job for worker in self._alive()):
@@ -167,10 +168,16 @@ class ProcessExecutor:
         if self._is_closed:
             return
         self._is_closed = True
+        for key, _ in self._selector.select(0):  # who has become ready, idle or dead, unheard
+            if key.data is not None:
+                self._hear(key.data, [])
         workers = self._alive()
         training = [worker for worker in workers if worker.job is not None]
         for worker in workers:
-            worker.shut_down()
+            if worker.is_ready:
+                worker.shut_down()
+            else:  # it has nothing to clean up yet
+                worker.kill()
         for worker in training:
             worker.stop_training()
         late = _not_exited([worker for worker in workers if worker.job is None], _IDLE_GRACE_S)
@@ -233,6 +240,8 @@ class ProcessExecutor:
                     events.extend(message.events)
                     if message.events and isinstance(message.events[-1], JobEnded):
                         worker.take(message.events[-1])
+                    if message.trouble is not None:
+                        self._trouble = CheckpointError(message.trouble)
                 case Began():
                     worker.has_begun = True
                 case Ready():
@@ -243,8 +252,6 @@ class ProcessExecutor:
                         f"worker process {worker.pid} could not load the training function:\n{message.error}"
                     )
                     self._end_job(worker, "its worker could not load the training function", events)
-                case DiskTrouble():
-                    self._trouble = CheckpointError(message.error)
                 case _:
                     assert_never(message)
 

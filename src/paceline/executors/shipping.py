@@ -13,7 +13,9 @@ import os
 import pickle
 import sys
 from collections.abc import Iterator
+from functools import _lru_cache_wrapper as CachedFunction  # noqa: N812 - the class has no public name
 from types import FunctionType, MethodType, ModuleType
+from typing import Any
 
 import cloudpickle
 
@@ -54,8 +56,10 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
 
     def reducer_override(self, obj: object) -> object:
         """Called for each object that goes by name."""
-        if isinstance(obj, FunctionType | type):
+        if isinstance(obj, FunctionType | type | CachedFunction):
             self._consider(getattr(obj, "__module__", None))
+        if isinstance(obj, CachedFunction) and _goes_by_value(obj):
+            return _cached, (obj.__wrapped__, obj.cache_parameters())
         return super().reducer_override(obj)
 
     def _consider(self, name: str | None) -> None:
@@ -66,6 +70,17 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it has no types
         if not _can_be_imported(module) and name not in cloudpickle.list_registry_pickle_by_value():
             cloudpickle.register_pickle_by_value(module)
             self.registered.append(module)
+
+
+def _goes_by_value(cached: CachedFunction[Any]) -> bool:
+    """Whether a worker could not find it by name. cloudpickle would send it by name all the same, from scripts too."""
+    by_value = {"__main__", *cloudpickle.list_registry_pickle_by_value()}
+    return cached.__module__ in by_value or "<locals>" in cached.__qualname__
+
+
+def _cached(function: FunctionType, parameters: dict[str, Any]) -> object:
+    """The function with an empty cache, as `functools.cache` or `lru_cache` made it."""
+    return functools.lru_cache(**parameters)(function)
 
 
 def _dumps(value: object) -> bytes:

@@ -61,19 +61,14 @@ class Began(Message, frozen=True, tag="began"):
 
 
 class Happened(Message, frozen=True, tag="happened"):
-    """Events of the job; none are a sign of life."""
+    """Events of the job, none of which are a sign of life; and the disk's trouble, where that is what ended it."""
 
     events: tuple[Reported | JobEnded, ...]
-
-
-class DiskTrouble(Message, frozen=True, tag="disk"):
-    """A checkpoint cannot be written."""
-
-    error: str
+    trouble: str | None = None
 
 
 ToWorker = Assign | Interrupt | ShutDown
-FromWorker = Ready | Unloadable | Began | Happened | DiskTrouble
+FromWorker = Ready | Unloadable | Began | Happened
 
 _encoder = msgspec.msgpack.Encoder()
 to_worker = msgspec.msgpack.Decoder(ToWorker)

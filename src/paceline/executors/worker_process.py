@@ -14,6 +14,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 from typing import NoReturn, assert_never
@@ -25,7 +26,6 @@ from paceline.executors.shipping import unpack
 from paceline.executors.wire import (
     Assign,
     Began,
-    DiskTrouble,
     Frames,
     Happened,
     Interrupt,
@@ -101,9 +101,9 @@ class Link:
 
     # The channel of a session
 
-    def send(self, events: Sequence[Reported | JobEnded]) -> None:
-        """Send events together."""
-        self.tell(Happened(tuple(events)))
+    def send(self, events: Sequence[Reported | JobEnded], *, trouble: str | None = None) -> None:
+        """Send events together, and with what ended them: nobody must see the one without the other."""
+        self.tell(Happened(tuple(events), trouble))
 
     def is_interrupted(self, job: JobId) -> bool:
         """Whether the job is to end at its next report."""
@@ -140,8 +140,8 @@ def main() -> None:
     except BaseException:  # noqa: BLE001 - loading it imports the user's modules, which may do anything
         link.tell(Unloadable(traceback.format_exc()))
         sys.exit(1)
-    link.tell(Ready())
     try:
+        link.tell(Ready())
         _work(train, context, link)
     except KeyboardInterrupt:  # by somebody else than the terminal: this process is in no session of one
         sys.exit(128 + signal.SIGINT)
@@ -149,10 +149,8 @@ def main() -> None:
 
 def _work(train: TrainingFunction, context: TrainingContext, link: Link) -> None:
     while (assignment := link.next_assignment()) is not None:
-        try:
+        with suppress(CheckpointError):  # the driver was told, and ends the run
             run_job(train, context, assignment.job, assignment.config, assignment.checkpoint, channel=link)
-        except CheckpointError as error:
-            link.tell(DiskTrouble(str(error)))
 
 
 def _refuse_breakpoint(*_: object, **__: object) -> NoReturn:

@@ -14,6 +14,8 @@ from paceline.journal.protocol import Entry, Journal, Storage, not_found
 
 __all__ = ["Entry", "Journal", "MemoryJournal", "MemoryStorage", "Storage", "not_found", "open_storage"]
 
+_SUFFIXES = (".db", ".sqlite", ".sqlite3")
+
 
 def open_storage(url: str | os.PathLike[str] | Storage) -> Storage:
     """The storage at a URL; a path ending in .db stands for its SQLite URL, "memory:" for memory.
@@ -23,16 +25,16 @@ def open_storage(url: str | os.PathLike[str] | Storage) -> Storage:
         StorageError: the database cannot be opened.
         SchemaError: it was made by a newer version.
     """
-    if not isinstance(url, str | os.PathLike):
+    if isinstance(url, Storage) and not isinstance(url, type):
         return url
-    text = os.fspath(url)
+    text = os.fspath(url) if isinstance(url, str | os.PathLike) else ""
     if text in {"memory:", ":memory:", "sqlite://", "sqlite:///:memory:"}:
         return MemoryStorage()
     if "://" not in text:
-        if not text.endswith((".db", ".sqlite", ".sqlite3")):
+        if text.startswith("sqlite:") or not text.endswith(_SUFFIXES):
             raise SettingError(
                 "storage",
-                text,
+                text or url,
                 expected='a database URL such as "sqlite:///study.db" or "postgresql+psycopg://user@host/name", '
                 'a path that ends in ".db", or "memory:"',
             )

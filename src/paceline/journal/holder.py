@@ -21,6 +21,10 @@ PATIENCE_S = 60.0
 """How long a driver on another machine may be silent before its study is free to take."""
 
 
+_ended: set[str] = set()
+"""Tokens of this process's holders that have let go, whether or not the database could be told."""
+
+
 class Holder(msgspec.Struct, frozen=True):
     """Who drives a study: enough to tell whether it still does."""
 
@@ -39,8 +43,14 @@ class Holder(msgspec.Struct, frozen=True):
         """A holder for this process; each call gives another token."""
         return cls(uuid4().hex, _user(), socket.gethostname(), os.getpid(), _start_of(os.getpid()))
 
+    def end(self) -> None:
+        """Hold nothing any more, as far as this process is concerned."""
+        _ended.add(self.token)
+
     def is_alive(self, silent_s: float) -> bool:
         """Whether the process exists, on this machine; whether it was heard of lately, on another."""
+        if self.token in _ended:
+            return False
         if self.host != socket.gethostname():
             return silent_s < PATIENCE_S
         try:
@@ -56,7 +66,10 @@ def living_holder(stored: str | None, heard_at: float) -> Holder | None:
     """The holder that a study's row names, unless it is gone."""
     if stored is None:
         return None
-    holder = msgspec.json.decode(stored, type=Holder)
+    try:
+        holder = msgspec.json.decode(stored, type=Holder)
+    except msgspec.MsgspecError:  # damaged, or by another version: nobody who could be asked
+        return None
     return holder if holder.is_alive(time.time() - heard_at) else None
 
 
@@ -68,9 +81,13 @@ def _user() -> str:
 
 
 def _start_of(process: int) -> str:
-    """When a process of this machine started, as the kernel counts; empty where that cannot be told."""
+    """When a process of this machine started, as the kernel counts; empty where that cannot be told, or if it is dead.
+
+    A process that was killed keeps its number until its parent asks for it, which in a container may be never.
+    """
     try:
         stat = Path(f"/proc/{process}/stat").read_text()
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in {"Z", "X"} else fields[19]

@@ -8,7 +8,8 @@ appended since this object read the journal (the fence: one driver at a time, wi
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol
+from difflib import get_close_matches
+from typing import Protocol, runtime_checkable
 
 from paceline.errors import StudyNotFoundError
 from paceline.events import AnyEvent
@@ -64,6 +65,7 @@ class Journal(Protocol):
         ...
 
 
+@runtime_checkable
 class Storage(Protocol):
     """A place where studies are kept."""
 
@@ -101,5 +103,12 @@ class Storage(Protocol):
 
 def not_found(study: str, storage: Storage) -> StudyNotFoundError:
     """The error for a name that the storage does not know; it lists those that it does."""
-    names = ", ".join(map(repr, storage.studies())) or "none"
-    return StudyNotFoundError(f"{storage.url}: there is no study {study!r}; there are: {names}.")
+    known = storage.studies()
+    close = get_close_matches(study, known, n=1)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    there = (
+        f"there are: {', '.join(map(repr, known))}"
+        if known
+        else "there are none, so it may be another storage"
+    )
+    return StudyNotFoundError(f"{storage.url}: there is no study {study!r}; {there}.{meant}")

@@ -7,6 +7,8 @@ nothing. SQLite keeps a write-ahead log, so that readers never wait for the driv
 
 from __future__ import annotations
 
+import logging
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +42,8 @@ from paceline.errors import JournalConflict, SchemaError, SettingError, StorageE
 from paceline.events import SCHEMA_VERSION, AnyEvent, decode, encode
 from paceline.journal.holder import HEARTBEAT_S, Holder, living_holder
 from paceline.journal.protocol import Entry, not_found
+
+_log = logging.getLogger(__name__)
 
 SYNC_EVERY_S = 0.1
 """How often at most a stream of transactions to SQLite waits for the disk.
@@ -136,8 +140,14 @@ class SqlStorage:
 
         self._use_write_ahead_log()
         with self.transaction("create the tables") as connection:
+            if self._file is not None:
+                # sqlite3 begins no transaction for CREATE TABLE: a kill in between would leave half of them.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
             self.tables.metadata.create_all(connection)
-            connection.execute(insert(self.tables.schema).values(version=SCHEMA_VERSION))
+            if (
+                connection.scalar(select(self.tables.schema.c.version)) is None
+            ):  # or made by somebody else meanwhile
+                connection.execute(insert(self.tables.schema).values(version=SCHEMA_VERSION))
         self._is_ready = True
 
     def _use_write_ahead_log(self) -> None:
@@ -175,14 +185,28 @@ class SqlStorage:
 
         with self.transaction("open the database") as connection:
             if not inspect(connection).has_table(self.tables.schema.name):
+                self._refuse_what_is_anothers(inspect(connection).get_table_names())
                 return False
             version = connection.scalar(select(self.tables.schema.c.version))
-        if version is None or version > SCHEMA_VERSION:
+        if not isinstance(version, int):
+            raise SchemaError(
+                f"{self.url}: its schema is version {version!r}, expected a number up to {SCHEMA_VERSION}. The database was "
+                "damaged: restore it from a copy. Nothing was changed."
+            )
+        if version > SCHEMA_VERSION:
             raise SchemaError(
                 f"{self.url}: its schema is version {version}, and this Paceline knows up to {SCHEMA_VERSION}. "
                 "Upgrade Paceline to open it; nothing was changed."
             )
         return True
+
+    def _refuse_what_is_anothers(self, tables: Sequence[str]) -> None:
+        """A file belongs to one program; a server's database may be shared."""
+        if self._file is not None and tables:
+            raise SchemaError(
+                f"{self.url}: it is a database of something else (tables {', '.join(sorted(tables)[:5])}); expected one of "
+                "Paceline's, or no file yet. Name another file. Nothing was changed."
+            )
 
 
 class SqlJournal:
@@ -209,15 +233,15 @@ class SqlJournal:
 
         events = self._storage.tables.events
         query = (
-            select(events.c.at, events.c.event)
+            select(events.c.seq, events.c.at, events.c.event)
             .where(events.c.study == self._number, events.c.seq >= self.length)
             .order_by(events.c.seq)
             .execution_options(yield_per=5000)
         )
         with self._storage.transaction(f"read study {self._study!r}") as connection:
             for batch in connection.execute(query).partitions():
-                for at, line in batch:
-                    event = decode(line)
+                for seq, at, line in batch:
+                    event = self._decoded(seq, line, self.length)
                     self.length += 1
                     yield at, event
 
@@ -227,10 +251,27 @@ class SqlJournal:
             return None
 
         events = self._storage.tables.events
-        query = select(events.c.event).where(events.c.study == self._number, events.c.seq == 0)
+        of_study = select(events.c.seq, events.c.event).where(events.c.study == self._number)
         with self._storage.transaction(f"read study {self._study!r}") as connection:
-            line = connection.scalar(query)
-        return None if line is None else decode(line)
+            row = connection.execute(of_study.order_by(events.c.seq).limit(1)).one_or_none()
+        return None if row is None else self._decoded(row.seq, row.event, 0)
+
+    def _decoded(self, seq: int, line: str, expected: int) -> AnyEvent:
+        """The event in a row.
+
+        Raises:
+            SchemaError: it is none, or the one that should stand there is missing.
+        """
+        where = f"{self._storage.url}: study {self._study!r}"
+        if seq != expected:
+            raise SchemaError(
+                f"{where}: event {expected} of its journal is missing; the next one there is event {seq}. The database was "
+                "damaged: restore it from a copy. Nothing was changed."
+            )
+        try:
+            return decode(line)
+        except SchemaError as error:
+            raise SchemaError(f"{where}, event {seq}: {error}") from error
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Add events, in one transaction.
@@ -297,16 +338,21 @@ class SqlJournal:
         self._is_unsynced, self._synced_at = False, time.monotonic()
 
     def release(self) -> None:
-        """Hold it no longer."""
+        """Hold it no longer. Where the database cannot be told, it will find the holder gone."""
         if self._me is None:
             return
 
         table = self._storage.tables.studies
-        with self._storage.transaction(f"let go of study {self._study!r}") as connection:
-            connection.execute(
-                update(table).where(table.c.id == self._number, self._is_mine()).values(holder=None)
-            )
+        is_mine = self._is_mine()
+        self._me.end()
         self._me = None
+        try:
+            with self._storage.transaction(f"let go of study {self._study!r}") as connection:
+                connection.execute(
+                    update(table).where(table.c.id == self._number, is_mine).values(holder=None)
+                )
+        except StorageError as error:  # whatever has failed before is what matters
+            _log.warning("%s", error)
 
     @property
     def _is_sync_due(self) -> bool:
@@ -336,7 +382,9 @@ class SqlJournal:
         try:
             with self._storage.transaction(f"create study {self._study!r}") as connection:
                 connection.execute(insert(studies).values(name=self._study))
-                number: int = connection.scalars(select(studies.c.id).where(studies.c.name == self._study)).one()
+                number: int = connection.scalars(
+                    select(studies.c.id).where(studies.c.name == self._study)
+                ).one()
         except IntegrityError as error:  # made by somebody else at this very moment
             raise self._conflict() from error
         self._number = number
@@ -358,31 +406,42 @@ class SqlJournal:
 
 def _engine(url: str) -> Engine:
 
+    shown = _without_password(url)
     try:
-        parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise SettingError("storage", url, expected='a database URL such as "sqlite:///study.db"') from error
-    try:
-        engine = create_engine(parsed)
+        engine = create_engine(make_url(url))
     except (ArgumentError, NoSuchModuleError, ValueError) as error:
-        raise SettingError("storage", url, expected='a database URL such as "sqlite:///study.db"') from error
-    except ModuleNotFoundError as error:
         raise SettingError(
             "storage",
-            parsed.render_as_string(hide_password=True),
-            expected=f"the driver {error.name!r} to be installed",
-            hint="For PostgreSQL: pip install 'paceline[postgres]'.",
+            shown,
+            expected='a database URL such as "sqlite:///study.db" or "postgresql+psycopg://user@host/name"',
+            hint=f"SQLAlchemy says: {_without_password(str(error)).rstrip('.')}.",
         ) from error
-    if parsed.get_backend_name() == "sqlite":
-        _refuse_bad_file(Path(parsed.database or ""), parsed.render_as_string())
+    except ModuleNotFoundError as error:
+        install = "paceline[postgres]" if url.startswith("postgresql") else error.name
+        raise SettingError(
+            "storage",
+            shown,
+            expected=f"the driver {error.name!r} to be installed",
+            hint=f"Run: pip install '{install}'.",
+        ) from error
+    if engine.url.get_backend_name() == "sqlite":
+        _refuse_bad_file(Path(engine.url.database or ""), str(engine.url))
         event.listen(engine, "connect", _set_up_sqlite)
     return engine
+
+
+def _without_password(text: str) -> str:
+    """What may be shown of a URL, or of a sentence that holds one, however malformed."""
+    return re.sub(r"(://[^:/?#\s]*:)[^@\s]*(@)", r"\1***\2", text)
 
 
 def _refuse_bad_file(path: Path, url: str) -> None:
     """SQLite's own words for these are "unable to open database file"."""
     if path.is_dir():
         raise StorageError(f"{url}: {path} is a folder; name a file in it.")
+    above = next((parent for parent in path.parents if parent.exists()), path.parent)
+    if above.exists() and not above.is_dir():
+        raise StorageError(f"{url}: {above} is a file, not a folder; name a folder that exists.")
     if not path.parent.is_dir():
         raise StorageError(f"{url}: the folder {path.parent} does not exist; create it first.")
 
@@ -428,8 +487,10 @@ def _tables() -> _Tables:
 def _advice(cause: str) -> str:
     for sign, advice in {
         "full": "Free some disk space and run again: it continues where the study is.",
-        "readonly": "Make the file and its folder writable, or name another storage.",
+        "readonly": "Make the file and its folder writable (SQLite writes beside it even to read), or use a copy.",
         "unable to open": "Check that the folder exists and is writable.",
+        "disk I/O": "The disk failed, or a limit on the size of files or a quota was reached; make room and run again.",
+        "no such": "Its tables are not those of this version, or damaged: restore it from a copy, or name another file.",
         "not a database": "The file is something else; name another one.",
         "malformed": "The file is damaged; restore it from a copy.",
         "locked": "Another program holds the file; end it and run again.",

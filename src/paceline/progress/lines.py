@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -89,4 +90,5 @@ class LineProgress:
 
     def _say(self, text: str) -> None:
         elapsed = "" if self._tally is None else duration(self._tally.elapsed_s)
-        print(f"{self._name}: {elapsed}: {text}", file=self._stream, flush=True)  # noqa: T201 - this is its purpose
+        with suppress(OSError):  # whoever read this has gone away; that is no reason for a run to fail
+            print(f"{self._name}: {elapsed}: {text}", file=self._stream, flush=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
@@ -91,7 +91,8 @@ class LiveProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._context.__exit__(kind, error, trace)
+        with suppress(OSError):  # the terminal has gone away; that is no reason for a run to fail
+            self._context.__exit__(kind, error, trace)
 
     def _draw(self) -> RenderableType:
         if self._tally is not None and self._lock.acquire(blocking=False):
@@ -110,13 +111,14 @@ def picture(name: str, tally: Tally) -> RenderableType:
     goal = "maximize" if tally.objective.maximize else "minimize"
     title = Text(f"{name}: {goal} {tally.objective.metric}, {count(tally.slots, 'worker')}", style="bold")
     title.append(f"  {duration(tally.elapsed_s)}", style="not bold dim")
-    failures = Text(phrases.jobs(tally), style="red" if tally.n_failed else "")
-    return Group(title, _rungs(tally), _jobs(tally), _facts(tally), failures)
+    return Group(
+        title, _facts(tally), _rungs(tally), _jobs(tally)
+    )  # what a small terminal cuts off comes last
 
 
 def _rungs(tally: Tally) -> Table:
     table = _columns("right", "left", "left")
-    numbers = sorted(tally.busy)[:MAX_BRACKETS] or list(tally.brackets)[-1:]
+    numbers = sorted(tally.busy)[:MAX_BRACKETS] or list(islice(reversed(tally.brackets), 1))
     for number in numbers:
         rungs = tally.brackets[number]
         scale = max((rung.results + rung.running for rung in rungs.values()), default=0)
@@ -156,10 +158,15 @@ def _job_bar(running: JobTally) -> RenderableType:
 
 
 def _facts(tally: Tally) -> Table:
+    from rich.text import Text  # noqa: PLC0415 - plain text: a config or an error may look like markup
+
     table = _columns("left", "left")
-    table.add_row("best", phrases.incumbent(tally))
+    table.add_row("best", Text(phrases.incumbent(tally)))
     for i, limit in enumerate(phrases.limits(tally)):
         table.add_row("" if i else "spent", limit)
+    table.add_row("jobs", phrases.jobs(tally))
+    if tally.last_failure is not None:
+        table.add_row("failed", Text(phrases.failure(tally.last_failure, tally), style="red"))
     return table
 
 

@@ -73,6 +73,7 @@ class Tally:
         """Brackets with running jobs, and how many."""
         self.failures: list[Failure] = []
         """Those of the events last taken in."""
+        self.last_failure: Failure | None = None
         for bracket in scheduler.view():
             self.brackets[bracket.number] = {
                 rung.resource: RungTally(rung.n_results, 0, rung.capacity) for rung in bracket.rungs
@@ -121,7 +122,8 @@ class Tally:
         if has_arrived or is_final:
             rung.results += 1
         if event.outcome is Outcome.FAILED and not has_arrived:
-            self.failures.append(Failure(job, tally.resource, event.error, is_final))
+            self.last_failure = Failure(job, tally.resource, event.error, is_final)
+            self.failures.append(self.last_failure)
 
     def _bracket_of(self, job: Job) -> int:
         return self._ledger.trials[job.trial].trial.bracket or 0

@@ -70,7 +70,7 @@ class QuasiRandomSampler(Sampler):
             from scipy.stats import qmc  # noqa: PLC0415 - an extra
 
             engines = {"sobol": qmc.Sobol, "halton": qmc.Halton}
-            n_dimensions = len(self.space.names)
+            n_dimensions = max(1, self.space.dimension)  # SciPy knows no point without coordinates
             engine = engines[self._sequence](
                 d=n_dimensions, scramble=True, rng=generator_for(self.seed, "quasi-random")
             )

@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 import msgspec
@@ -40,7 +41,7 @@ from paceline.samplers.base import Context
 from paceline.schedulers.base import BracketView, Explanation, RungView, Scheduler, SchedulerSettings
 from paceline.schedulers.rungs import Rung, compare, extend_resources, rung_resources
 from paceline.schedulers.successive_halving import check_resources
-from paceline.settings import at_least, one_of
+from paceline.settings import at_least, one_of, true_or_false
 
 
 class ASHA(SchedulerSettings, frozen=True, kw_only=True, tag=True):
@@ -77,11 +78,14 @@ class ASHA(SchedulerSettings, frozen=True, kw_only=True, tag=True):
         Raises:
             SettingError: a setting is wrong.
         """
+        super().__post_init__()
         top = self.min_resource if self.max_resource is None else self.max_resource
         check_resources(self.min_resource, top, self.reduction_factor)
         one_of("variant", self.variant, ("promote", "stop"))
         one_of("bracket_rule", self.bracket_rule, ("resource", "trained"))
         one_of("rung_value", self.rung_value, ("last", "best"))
+        true_or_false("resume", self.resume)
+        true_or_false("delay", self.delay)
         at_least("brackets", self.brackets, 1)
         if self.max_resource is not None:
             n_rungs = len(rung_resources(self.min_resource, self.max_resource, self.reduction_factor))
@@ -89,6 +93,12 @@ class ASHA(SchedulerSettings, frozen=True, kw_only=True, tag=True):
                 raise SettingError(
                     "brackets", self.brackets, expected=f"at most {n_rungs}, the number of rungs"
                 )
+        if self.max_resource is None and self.variant == "stop":
+            raise SettingError(
+                "max_resource",
+                None,
+                expected='a whole number with variant="stop", where the first trial would go on for ever',
+            )
         if self.delay and self.variant == "stop":
             raise SettingError(
                 "delay", self.delay, expected='False with variant="stop", which promotes nobody'
@@ -103,16 +113,19 @@ class Bracket:
     """The rungs of one bracket.
 
     Args:
-        start_resource: of its bottom rung.
+        number: how many of the lowest rungs it leaves out.
         settings: ASHA's.
     """
 
-    def __init__(self, start_resource: int, settings: ASHA) -> None:
+    def __init__(self, number: int, settings: ASHA) -> None:
         self.eta = settings.reduction_factor
         self.is_infinite = settings.max_resource is None
         self.issued = 0  # units of resource, for the bracket rule
-        top = settings.max_resource
-        resources = [start_resource] if top is None else rung_resources(start_resource, top, self.eta)
+        bottom, top = settings.min_resource, settings.max_resource
+        if top is None:
+            resources = [bottom * self.eta**number]
+        else:
+            resources = rung_resources(bottom, top, self.eta)[number:]
         self.rungs = [Rung(resource, self.eta) for resource in resources]
 
     @property
@@ -155,11 +168,19 @@ class Bracket:
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What the stopping variant found when a result arrived: train on to `target`, or stop where that is `None`."""
+    """What the stopping variant found when a result arrived.
+
+    Args:
+        trial: whose result it was.
+        target: train on to this; `None` is stop.
+        reason: for stopping.
+        n_results: of the rung's results, how many were there; those that arrive later do not count.
+    """
 
     trial: TrialId
     target: int | None
     reason: str
+    n_results: int
 
 
 class AshaScheduler(Scheduler):
@@ -169,10 +190,7 @@ class AshaScheduler(Scheduler):
         super().__init__(settings, context)
         self._settings = settings
         self.resumes = settings.resume
-        self._brackets = [
-            Bracket(settings.min_resource * settings.reduction_factor**b, settings)
-            for b in range(settings.brackets)
-        ]
+        self._brackets = [Bracket(number, settings) for number in range(settings.brackets)]
         self._verdicts: deque[Verdict] = (
             deque()
         )  # of the stopping variant, which judges when a result arrives
@@ -187,7 +205,10 @@ class AshaScheduler(Scheduler):
             return self._carry_out(self._verdicts[0])
         if may_start:
             number = self._next_bracket()
-            return self._promotion(self._brackets[number]) or self._start(number)
+            decision = self._promotion(self._brackets[number]) or self._start(number)
+            if decision is not None:
+                return decision
+        # No new config will be started, so nobody waits for one: whatever any bracket can promote.
         promotions = map(self._promotion, self._brackets)
         return next((promotion for promotion in promotions if promotion is not None), None)
 
@@ -265,15 +286,15 @@ class AshaScheduler(Scheduler):
 
     def _judge(self, state: TrialState, index: int, rung: Rung) -> None:
         """The stopping variant's verdict, once, on arrival: rank among all results so far, its own included."""
-        n_permitted = max(1, rung.n_permitted)
+        n_results, n_permitted = len(rung.results), max(1, rung.n_permitted)
+        target, reason = None, ""
         if state.has_failed:
-            verdict = Verdict(state.id, None, "its training failed")
+            reason = "its training failed"
         elif rung.results[state.id] < math.inf and rung.is_among_best(state.id, n_permitted):
-            verdict = Verdict(state.id, self._bracket_of(state.trial).next_resource(index), "")
+            target = self._bracket_of(state.trial).next_resource(index)
         else:
-            reason = f"not among the best {n_permitted} of {len(rung.results)} at {rung.resource}"
-            verdict = Verdict(state.id, None, reason)
-        self._verdicts.append(verdict)
+            reason = f"not among the best {n_permitted} of {n_results} at {rung.resource}"
+        self._verdicts.append(Verdict(state.id, target, reason, n_results))
 
     def _carry_out(self, verdict: Verdict) -> Decision:
         if verdict.target is None:
@@ -285,6 +306,9 @@ class AshaScheduler(Scheduler):
 
     def _on_stopped(self, trial: TrialId) -> None:
         self._forget_verdict(trial)
+        for rung in self._bracket_of(self.ledger.trials[trial].trial).rungs:
+            if trial in rung.results:
+                rung.withdraw(trial)
 
     def _on_settings(self, settings: SchedulerSettings) -> None:
         if not isinstance(settings, ASHA):
@@ -297,10 +321,10 @@ class AshaScheduler(Scheduler):
             else:
                 bracket.extend(settings.max_resource)
             if settings.variant == "stop" and was_top is not None and was_top is not bracket.top:
-                for trial in sorted(
-                    was_top.results
-                ):  # they were fully trained, and nobody has judged them yet
-                    self._judge(self.ledger.trials[trial], index, was_top)
+                # Those at the old top were fully trained, and nobody has judged them yet.
+                for trial in sorted(was_top.results):
+                    if not self.ledger.trials[trial].is_stopped:
+                        self._judge(self.ledger.trials[trial], index, was_top)
 
     # For people ------------------------------------------------------------------------------------------------
 
@@ -316,7 +340,8 @@ class AshaScheduler(Scheduler):
             verb = "promoted" if self._settings.variant == "promote" else "it goes on"
             verdict = f"{verb} to {decision.target}"
             index -= rung.resource == decision.target  # a lost promotion that is handed out again
-        return self._compare(bracket, index, decision.trial, verdict)
+        n_results = next((found.n_results for found in self._verdicts if found.trial == decision.trial), None)
+        return self._compare(bracket, index, decision.trial, verdict, n_results)
 
     def standing(self, trial: TrialId) -> Explanation:
         """Where a trial stands now, and what it waits for."""
@@ -340,12 +365,18 @@ class AshaScheduler(Scheduler):
             verdict = "it is paused until the rung has grown around it"
         return self._compare(bracket, index, trial, verdict)
 
-    def _compare(self, bracket: Bracket, index: int, trial: TrialId, verdict: str) -> Explanation:
+    def _compare(
+        self, bracket: Bracket, index: int, trial: TrialId, verdict: str, n_results: int | None = None
+    ) -> Explanation:
+        """The trial among the rung's results, or among the first `n_results` of them."""
         rung = bracket.rungs[index]
-        n_permitted = rung.n_permitted if self._settings.variant == "promote" else max(1, rung.n_permitted)
+        results = dict(islice(rung.results.items(), n_results))
+        n_permitted = len(results) // bracket.eta
         if rung is bracket.top:
             n_permitted = 0
-        return compare(rung.results, trial, n_permitted, rung=index, resource=rung.resource, verdict=verdict)
+        elif self._settings.variant == "stop":
+            n_permitted = max(1, n_permitted)
+        return compare(results, trial, n_permitted, rung=index, resource=rung.resource, verdict=verdict)
 
     def view(self) -> Sequence[BracketView]:
         """All rungs as they are now."""

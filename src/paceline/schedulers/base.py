@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import msgspec
 
 from paceline.decisions import Decision, ResumeTrial
+from paceline.errors import SettingError
 from paceline.events import (
     AnyEvent,
     Config,
@@ -104,6 +105,17 @@ class SchedulerSettings(Settings, frozen=True, kw_only=True):
 
     sampler: SamplerSettings = msgspec.field(default_factory=Random)
 
+    def __post_init__(self) -> None:
+        """Validate; a subclass calls this first.
+
+        Raises:
+            SettingError: the sampler is none.
+        """
+        if not isinstance(self.sampler, SamplerSettings):
+            hint = "Make one, with parentheses." if isinstance(self.sampler, type) else ""
+            expected = "a sampler such as Random() or Grid(resolution=5)"
+            raise SettingError("sampler", self.sampler, expected=expected, hint=hint)
+
     def build(self, context: Context) -> Scheduler:
         """The scheduler, in the state before the first fact.
 
@@ -170,6 +182,8 @@ class Scheduler(ABC):
     def _end(self, event: JobEnded) -> None:
         state = self.ledger.trials[event.trial]
         self._on_over(state)
+        if state.is_stopped:
+            return  # nobody waits for it any more
         if state.has_reached_target:
             self._on_result(state, state.loss)
         elif event.outcome is Outcome.LOST:
@@ -196,7 +210,7 @@ class Scheduler(ABC):
         self._due[state.id] = None
 
     def _on_stopped(self, trial: TrialId) -> None:
-        """A trial was stopped for good."""
+        """A trial was stopped for good; what becomes of a job that it still runs is not told any more."""
 
     def _on_settings(self, settings: SchedulerSettings) -> None:
         """A growing setting was raised."""

@@ -20,7 +20,7 @@ from paceline.samplers.base import Context
 from paceline.schedulers.base import SchedulerSettings
 from paceline.schedulers.rungs import n_halvings
 from paceline.schedulers.successive_halving import BracketScheduler, Shape, check_resources, shape_from_top
-from paceline.settings import at_least, one_of
+from paceline.settings import at_least, one_of, true_or_false
 
 BracketRule = Literal["paper", "hpbandster"]
 
@@ -38,7 +38,9 @@ def bracket_sizes(
 
 def _size(s: int, s_max: int, eta: int, rule: BracketRule) -> int:
     if rule == "hpbandster":
-        size: int = (s_max + 1) // (s + 1) * eta**s  # the type of int ** int is Any: the exponent might be negative
+        size: int = (
+            (s_max + 1) // (s + 1) * eta**s
+        )  # the type of int ** int is Any: the exponent might be negative
         return size
     size = -(-(s_max + 1) * eta**s // (s + 1))  # the ceiling of an exact fraction
     return size
@@ -74,8 +76,11 @@ class Hyperband(SchedulerSettings, frozen=True, kw_only=True, tag=True):
         Raises:
             SettingError: a setting is wrong.
         """
+        super().__post_init__()
         check_resources(self.min_resource, self.max_resource, self.reduction_factor)
         one_of("bracket_rule", self.bracket_rule, ("paper", "hpbandster"))
+        true_or_false("overlap", self.overlap)
+        true_or_false("resume", self.resume)
         if self.sweeps is not None:
             at_least("sweeps", self.sweeps, 1)
 

@@ -61,6 +61,7 @@ class Rung:
         "_eta",
         "_open",
         "_rest",
+        "_withdrawn",
         "best_loss",
         "n_running",
         "promoted",
@@ -75,6 +76,7 @@ class Rung:
         self.n_running = 0
         self.best_loss = math.inf
         self._eta = eta
+        self._withdrawn: set[TrialId] = set()
         self._best: list[tuple[float, int]] = []  # (-loss, -trial): a heap with the worst on top
         self._rest: list[tuple[float, TrialId]] = []
         self._open: list[tuple[float, TrialId]] = []
@@ -118,8 +120,7 @@ class Rung:
     def promote(self, trial: TrialId) -> None:
         """The trial's promotion was handed out: marked now, not when it returns, so that nobody hands it out again."""
         self.promoted.add(trial)
-        while self._open and self._open[0][1] in self.promoted:
-            heappop(self._open)
+        self._tidy()
 
     def reopen(self, trial: TrialId) -> None:
         """The trial's promotion was lost: it is promotable again, if it is still good enough."""
@@ -129,6 +130,16 @@ class Rung:
         entry = (self.results[trial], trial)
         if entry not in self._open:  # it is there still if a policy promoted it out of order
             heappush(self._open, entry)
+
+    def withdraw(self, trial: TrialId) -> None:
+        """The trial was stopped: its result still counts, and it is never promoted from here."""
+        self._withdrawn.add(trial)
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """The top of the heap is a trial that may be promoted."""
+        while self._open and (self._open[0][1] in self.promoted or self._open[0][1] in self._withdrawn):
+            heappop(self._open)
 
     def is_among_best(self, trial: TrialId, n: int) -> bool:
         """Whether the trial is among the best `n` results, for n = `n_permitted`, or 1 while that is 0."""

@@ -6,10 +6,10 @@ low-discrepancy sequence quasi-random search. The baselines of every comparison:
 
 from __future__ import annotations
 
-import msgspec
+from typing import Literal
 
 from paceline.decisions import Decision, StartTrial
-from paceline.samplers.base import Context, SamplerSettings
+from paceline.samplers.base import Context
 from paceline.samplers.grid import Grid
 from paceline.samplers.quasirandom import QuasiRandom
 from paceline.samplers.random import Random
@@ -33,6 +33,7 @@ class FullResource(SchedulerSettings, frozen=True, kw_only=True, tag=True):
         Raises:
             SettingError: a setting is wrong.
         """
+        super().__post_init__()
         at_least("max_resource", self.max_resource, 1)
 
     def build(self, context: Context) -> FullResourceScheduler:
@@ -55,10 +56,11 @@ def GridSearch(*, max_resource: int = 1, resolution: int | dict[str, int] = 5) -
     return FullResource(max_resource=max_resource, sampler=Grid(resolution=resolution))
 
 
-def QuasiRandomSearch(*, max_resource: int = 1, sequence: str = "sobol") -> FullResource:  # noqa: N802
+def QuasiRandomSearch(  # noqa: N802
+    *, max_resource: int = 1, sequence: Literal["sobol", "halton"] = "sobol"
+) -> FullResource:
     """Evenly spread configs, each trained to `max_resource`; see `QuasiRandom` for `sequence`."""
-    sampler: SamplerSettings = msgspec.convert({"type": "QuasiRandom", "sequence": sequence}, QuasiRandom)
-    return FullResource(max_resource=max_resource, sampler=sampler)
+    return FullResource(max_resource=max_resource, sampler=QuasiRandom(sequence=sequence))
 
 
 class FullResourceScheduler(Scheduler):

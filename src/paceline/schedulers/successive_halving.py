@@ -23,7 +23,7 @@ from paceline.ledger import TrialState
 from paceline.samplers.base import Context
 from paceline.schedulers.base import BracketView, Explanation, RungView, Scheduler, SchedulerSettings
 from paceline.schedulers.rungs import compare, n_halvings
-from paceline.settings import at_least
+from paceline.settings import at_least, true_or_false
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -80,7 +80,10 @@ class SuccessiveHalving(SchedulerSettings, frozen=True, kw_only=True, tag=True):
         Raises:
             SettingError: a setting is wrong, or fewer than one trial would reach `max_resource`.
         """
+        super().__post_init__()
         check_resources(self.min_resource, self.max_resource, self.reduction_factor)
+        true_or_false("overlap", self.overlap)
+        true_or_false("resume", self.resume)
         if self.n_trials is not None:
             least = self.reduction_factor ** n_halvings(
                 self.min_resource, self.max_resource, self.reduction_factor
@@ -155,6 +158,21 @@ class Bracket:
         """A result enters the current rung, and closes it if it was the last."""
         self.results[self.stage][trial] = loss
         self.close_if_complete()
+
+    def withdraw(self, trial: TrialId, target: int) -> None:
+        """A trial was stopped: it ranks last where it was going, so that nobody waits for it.
+
+        Args:
+            trial: the trial.
+            target: of its last job.
+        """
+        if self.is_done:
+            return
+        if trial in self.waiting:
+            self.waiting.remove(trial)
+        elif target != self.shape.resources[self.stage]:
+            return  # it was out already
+        self.enter(trial, math.inf)
 
     def close_if_complete(self) -> None:
         """Once every result is in: the best of the rung wait for the next."""
@@ -243,10 +261,17 @@ class BracketScheduler(Scheduler):
         self._bracket_of(state.id).n_running -= 1
 
     def _on_result(self, state: TrialState, loss: float) -> None:
-        number = self._number(state.trial)
-        bracket = self._brackets[number]
-        bracket.enter(state.id, loss)
-        if bracket.is_done:
+        self._bracket_of(state.id).enter(state.id, loss)
+        self._forget_if_done(self._number(state.trial))
+
+    def _on_stopped(self, trial: TrialId) -> None:
+        state = self.ledger.trials[trial]
+        if state.job is not None:
+            self._bracket_of(trial).withdraw(trial, state.job.target)
+            self._forget_if_done(self._number(state.trial))
+
+    def _forget_if_done(self, number: int) -> None:
+        if self._brackets[number].is_done:
             self._active.pop(number, None)
 
     def _number(self, trial: Trial) -> int:

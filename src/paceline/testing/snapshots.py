@@ -6,7 +6,8 @@ are equal, and a replay has worked if its snapshot equals the live one. Nothing 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence, Set
+from collections import deque
+from collections.abc import Collection, Iterator, Set
 from enum import Enum
 from types import FunctionType, MethodType
 from typing import Any
@@ -17,13 +18,15 @@ import numpy as np
 Snapshot = Any
 """Nested tuples, to be compared and otherwise left alone."""
 
+_CONTAINERS = (dict, list, tuple, deque, msgspec.Struct)
+
 
 def snapshot(value: object, *, ignore: Collection[str] = ()) -> Snapshot:
     """Everything that can be reached from `value` through attributes and items, private ones included.
 
     Args:
         value: anything made of plain objects, msgspec structs, NumPy arrays and the built-in containers. The order of a
-            mapping counts, that of a set does not.
+            dict counts, that of a set does not.
         ignore: attributes to leave out: caches, which hold what can be computed again, and what is known never to
             change.
     """
@@ -52,37 +55,36 @@ class _Camera:
         return taken
 
     def _parts(self, value: object) -> Iterator[Snapshot]:
-        if isinstance(value, msgspec.Struct):
-            yield self._encoded(value)
-        elif isinstance(value, Mapping):
-            yield from ((self.take(key), self.take(item)) for key, item in value.items())
+        if isinstance(value, _CONTAINERS):
+            try:  # plain data are encoded in C, which makes a snapshot after each step of a test affordable
+                yield msgspec.msgpack.encode(list(value) if isinstance(value, deque) else value)
+            except (TypeError, OverflowError):
+                yield from self._items(value)
         elif isinstance(value, Set):
             yield from sorted(map(self.take, value), key=repr)
         elif isinstance(value, np.ndarray):
             yield (value.dtype.str, value.shape, value.tobytes())
         elif isinstance(value, FunctionType | MethodType | type):
             yield value.__qualname__
-        elif isinstance(value, Sequence):  # a deque is one
-            yield from map(self.take, value)
         else:
-            yield from (
-                (name, self.take(item)) for name, item in _attributes(value) if name not in self._ignore
-            )
+            attributes = _attributes(value, self._ignore)
+            yield from ((name, self.take(attribute)) for name, attribute in attributes)
 
-    def _encoded(self, value: msgspec.Struct) -> Snapshot:
-        """A record that holds plain data only is encoded in C, which is what makes a snapshot after each step cheap."""
-        try:
-            return msgspec.msgpack.encode(value)
-        except TypeError:
-            return tuple((name, self.take(getattr(value, name))) for name in value.__struct_fields__)
+    def _items(self, value: object) -> Iterator[Snapshot]:
+        match value:
+            case dict():
+                yield from ((self.take(key), self.take(item)) for key, item in value.items())
+            case msgspec.Struct():
+                yield from ((name, self.take(getattr(value, name))) for name in value.__struct_fields__)
+            case list() | tuple() | deque():
+                yield from map(self.take, value)
 
 
-def _attributes(value: object) -> Iterator[tuple[str, object]]:
+def _attributes(value: object, ignore: frozenset[str]) -> list[tuple[str, object]]:
     """Of an object, wherever its class keeps them; in the order of their names."""
     names = set(getattr(value, "__dict__", ()))
     for cls in type(value).__mro__:
         slots = cls.__dict__.get("__slots__", ())
         names.update((slots,) if isinstance(slots, str) else slots)
-    for name in sorted(names - {"__dict__", "__weakref__"}):
-        if hasattr(value, name):
-            yield name, getattr(value, name)
+    shown = sorted(names - ignore - {"__dict__", "__weakref__"})
+    return [(name, getattr(value, name)) for name in shown if hasattr(value, name)]

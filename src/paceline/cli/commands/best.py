@@ -24,14 +24,19 @@ def best(
     storage: StorageUrl = DEFAULT_STORAGE,
     at: Annotated[
         Rule,
-        typer.Option("--at", help="Compare results at the largest resource reached, or at any, which favours luck."),
+        typer.Option(
+            "--at", help="Compare results at the largest resource reached, or at any, which favours luck."
+        ),
     ] = Rule.MAX_RESOURCE,
     folder: Folder = None,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """The best trial: its config, value and checkpoint. With --json, null while there is no finite result."""
-    with loaded(storage, study, folder) as (_, found):
+    """Show the best trial.
+
+    Its config, value and checkpoint. With --json, null while there is no finite result.
+    """
+    with loaded(storage, study, folder) as found:
         incumbent = found.best(at.value)
         if incumbent is None:
             answer(None, [Facts([("best", "no finite result yet")])], as_json=as_json)

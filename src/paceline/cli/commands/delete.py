@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
+from paceline.cli.misuse import Misuse
 from paceline.cli.options import DEFAULT_STORAGE, AsJson, Folder, StorageUrl
 from paceline.cli.output import Note, answer
 from paceline.cli.studies import named, opened
-from paceline.study import study_folder
+from paceline.folders import study_folder
 
 
 def delete(
@@ -23,23 +25,29 @@ def delete(
     keep_files: Annotated[bool, typer.Option("--keep-files", help="Keep checkpoints and logs.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Delete a study: its journal, and its checkpoints and logs. There is no way back."""
+    """Delete a study, its checkpoints and its logs.
+
+    There is no way back. A study that is being driven is left alone.
+    """
     with opened(storage) as place:
         name = named(place, study)
         files = study_folder(name, place.url, folder)
-        what = f"study {name!r} of {place.url}" + ("" if keep_files else f" and the files in {files}")
+        what = f"study {name!r} of {place.url}"
         if not yes:
-            _ask(what)
-        place.delete(name)  # first: it fails if somebody drives the study, and then the files are needed
+            _ask(what if keep_files else f"{what}, with its checkpoints and logs in {files}")
+        place.delete(name)  # first: it fails if somebody drives the study, who needs the files
         if not keep_files:
-            shutil.rmtree(files, ignore_errors=True)
-        has_left = files.exists() and not keep_files
-        left = f" Some files could not be deleted; see {files}." if has_left else ""
-        document = {"study": name, "storage": place.url, "files": files, "files_kept": files.exists()}
-        answer(document, [Note(f"deleted {what}.{left}")], as_json=as_json)
+            for own in ("checkpoints", "logs"):
+                shutil.rmtree(files / own, ignore_errors=True)
+            with suppress(OSError):
+                files.rmdir()
+        left = files if files.exists() else None
+        note = "" if left is None else f"; its files are in {left}"
+        document = {"study": name, "storage": place.url, "files": left}
+        answer(document, [Note(f"deleted {what}{note}")], as_json=as_json)
 
 
 def _ask(what: str) -> None:
     if not sys.stdin.isatty():
-        raise typer.BadParameter(f"would delete {what}; confirm with --yes where nobody can be asked.")
+        raise Misuse(f"this would delete {what}; confirm with --yes where nobody can be asked.")
     typer.confirm(f"Delete {what}?", abort=True, err=True)

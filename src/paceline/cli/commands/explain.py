@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from paceline.cli.misuse import Misuse
 from paceline.cli.options import DEFAULT_STORAGE, AsJson, StorageUrl
 from paceline.cli.output import Block, Note, Table, answer
 from paceline.cli.studies import loaded
@@ -17,15 +18,21 @@ from paceline.views import finite_value
 
 def explain(
     arguments: Annotated[
-        list[str], typer.Argument(metavar="[STUDY] TRIAL", help="The trial's id, after the study's name if that is needed.")
+        list[str],
+        typer.Argument(
+            metavar="[STUDY] TRIAL", help="The trial's id, after the study's name if that is needed."
+        ),
     ],
     storage: StorageUrl = DEFAULT_STORAGE,
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Every decision about a trial: which rung, which rank, which cut-off, which peers; and where it stands now."""
+    """Explain every decision about a trial.
+
+    Which rung, which rank, which cut-off, which peers; and where the trial stands now.
+    """
     name, trial = _read(arguments)
-    with loaded(storage, name) as (_, study):
+    with loaded(storage, name) as study:
         objective = study.ledger.objective
         decisions = [
             {"at": reason.at, "decision": reason.decision, **_document(reason.because, objective)}
@@ -38,12 +45,12 @@ def explain(
 
 def _read(arguments: list[str]) -> tuple[str | None, int]:
     if len(arguments) > 2:
-        raise typer.BadParameter(f"got {' '.join(arguments)}; expected a study's name and a trial's id, or the id alone.")
+        raise Misuse(f"got {' '.join(arguments)}; expected a study's name and a trial's id, or the id alone.")
     name = arguments[0] if len(arguments) == 2 else None
     try:
         return name, int(arguments[-1])
     except ValueError:
-        raise typer.BadParameter(
+        raise Misuse(
             f"got {arguments[-1]!r} for the trial; expected its id, a whole number. `paceline trials` lists them."
         ) from None
 
@@ -59,7 +66,9 @@ def _document(explanation: Explanation, objective: Objective) -> dict[str, Any]:
         "n_results": explanation.n_results,
         "n_permitted": explanation.n_permitted,
         "cutoff": None if cutoff is None else finite_value(objective, cutoff),
-        "peers": [{"trial": peer, "value": finite_value(objective, loss)} for peer, loss in explanation.peers],
+        "peers": [
+            {"trial": peer, "value": finite_value(objective, loss)} for peer, loss in explanation.peers
+        ],
     }
 
 
@@ -75,5 +84,9 @@ def _comparison(made: dict[str, Any], metric: str) -> list[Block]:
     """The peers that it was compared with, best first; the cut-off is that of the worst that may go on."""
     if not made["peers"]:
         return []
-    title = f"rung {made['rung']}: cut-off {made['cutoff']}" if made["cutoff"] is not None else f"rung {made['rung']}"
+    title = (
+        f"rung {made['rung']}: cut-off {made['cutoff']}"
+        if made["cutoff"] is not None
+        else f"rung {made['rung']}"
+    )
     return [Table(("trial", metric), [(peer["trial"], peer["value"]) for peer in made["peers"]], title=title)]

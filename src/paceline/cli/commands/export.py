@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from paceline.cli.misuse import Misuse
 from paceline.cli.options import DEFAULT_STORAGE, AsJson, StorageUrl, StudyName
 from paceline.cli.output import Facts, answer, print_json
 from paceline.cli.studies import loaded
@@ -40,23 +41,30 @@ def export(
     what: Annotated[What, typer.Option("--what", help="One row for each of these.")] = What.TRIALS,
     format_: Annotated[
         Format | None,
-        typer.Option("--format", help="Default: what the output's name ends in, else jsonl.", show_default=False),
+        typer.Option(
+            "--format", help="Default: what the output's name ends in, else jsonl.", show_default=False
+        ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to. Default: standard output.", show_default=False),
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to. Default: standard output.", show_default=False
+        ),
     ] = None,
     *,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write all trials, reports or events. With --json: one JSON array, or what was written to the file."""
+    """Write all trials, reports or events.
+
+    With --json: one JSON array, or, with --output, what was written.
+    """
     chosen = _format(format_, output)
     if output is None:
         _check_stdout(chosen, format_, as_json=as_json)
     else:
         _check_file(output, is_forced=force)
-    with loaded(storage, study) as (_, found):
+    with loaded(storage, study) as found:
         if output is not None:
             _replace(output, lambda part: _write(found, what, chosen, part), is_forced=force)
             size_bytes = output.stat().st_size
@@ -79,16 +87,16 @@ def _format(chosen: Format | None, output: Path | None) -> Format:
 
 def _check_stdout(chosen: Format, given: Format | None, *, as_json: bool) -> None:
     if chosen is Format.PARQUET:
-        raise typer.BadParameter("parquet is no text; name a file with --output FILE.")
+        raise Misuse("parquet is no text; name a file with --output FILE.")
     if as_json and given is not None:
-        raise typer.BadParameter(f"--json prints one JSON array; leave --format {given.value} out, or use --output FILE.")
+        raise Misuse(f"--json prints one JSON array; leave --format {given.value} out, or use --output FILE.")
 
 
 def _check_file(output: Path, *, is_forced: bool) -> None:
     if output.exists() and not is_forced:
-        raise typer.BadParameter(f"{output} exists; name another file, or overwrite it with --force.")
+        raise Misuse(f"{output} exists; name another file, or overwrite it with --force.")
     if not output.parent.is_dir():
-        raise typer.BadParameter(f"the folder {output.parent} does not exist; create it first.")
+        raise Misuse(f"the folder {output.parent} does not exist; create it first.")
 
 
 def _write(study: Study, what: What, chosen: Format, path: Path) -> None:
@@ -110,5 +118,7 @@ def _replace(output: Path, write: Callable[[Path], None], *, is_forced: bool) ->
         write(part)
         _check_file(output, is_forced=is_forced)  # somebody may have made it meanwhile
         part.replace(output)
+    except OSError as error:
+        raise Misuse(f"cannot write {output}: {error.strerror or error}.") from error
     finally:
         part.unlink(missing_ok=True)

@@ -12,7 +12,10 @@ from paceline.ledger import Ledger
 
 
 def list_studies(storage: StorageUrl = DEFAULT_STORAGE, *, as_json: AsJson = False) -> None:
-    """The studies of a storage: how far each is, and the best result of each."""
+    """List the studies of a storage.
+
+    For each: how far it is, its best result, and who drives it.
+    """
     with opened(storage) as place:
         studies = [_summary(place, name) for name in place.studies()]
         columns = ("study", "status", "trials", "jobs", "metric", "best", "driven by")
@@ -27,7 +30,6 @@ def _summary(storage: Storage, name: str) -> dict[str, Any]:
     for at, event in storage.journal(name).read():
         ledger.apply(event, at)
     best = ledger.incumbent()
-    holder = storage.holder(name)
     return {
         "study": name,
         "status": "open" if ledger.closed is None else "closed",
@@ -35,5 +37,5 @@ def _summary(storage: Storage, name: str) -> dict[str, Any]:
         "jobs": ledger.n_jobs,
         "metric": ledger.objective.metric,
         "best": None if best is None else ledger.objective.value(best.loss),
-        "driven_by": None if holder is None else str(holder),
+        "driven_by": storage.holder(name),
     }

@@ -32,9 +32,12 @@ def replay(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Derive every recorded decision again from the facts before it. Exits 1 if one comes out differently."""
+    """Derive every recorded decision again.
+
+    Each from the facts before it, with this version of Paceline. Exits 1 if one comes out differently.
+    """
     if file is None:
-        with loaded(storage, study) as (_, found):
+        with loaded(storage, study) as found:
             _check_constraints(found)
             report = found.replay()
             name = found.name

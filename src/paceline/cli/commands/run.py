@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +10,8 @@ import typer
 
 from paceline.cli import config as config_file
 from paceline.cli.config import load_config
+from paceline.cli.misuse import Misuse
 from paceline.cli.options import (
-    DEFAULT_STORAGE,
     STORAGE_VARIABLE,
     AsJson,
     MaxMinutes,
@@ -20,14 +19,14 @@ from paceline.cli.options import (
     MaxTrials,
     Target,
     Workers,
+    amount,
     at_least,
-    positive,
+    default_storage,
 )
 from paceline.cli.output import answer
 from paceline.cli.recipe import Recipe, RunSettings
 from paceline.cli.script import load_function, load_script
 from paceline.cli.status import status_blocks, status_of
-from paceline.cli.studies import opened
 from paceline.events import Budget
 
 INTERRUPTED = 130
@@ -43,17 +42,33 @@ class ExecutorName(StrEnum):
 
 def run(
     what: Annotated[str, typer.Argument(metavar="FILE.py | MODULE:FUNCTION", help="What to run; see above.")],
+    *,
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE.toml", help="Describes the study of MODULE:FUNCTION.", show_default=False),
+        typer.Option(
+            "--config",
+            metavar="FILE.toml",
+            help="Describes the study of MODULE:FUNCTION.",
+            show_default=False,
+        ),
     ] = None,
     study_object: Annotated[
         str | None,
-        typer.Option("--study-object", metavar="NAME", help="The variable of FILE.py with the study.", show_default=False),
+        typer.Option(
+            "--study-object",
+            metavar="NAME",
+            help="The variable of FILE.py with the study.",
+            show_default=False,
+        ),
     ] = None,
     train: Annotated[
         str | None,
-        typer.Option("--train", metavar="NAME", help="The training function of FILE.py. Default: train.", show_default=False),
+        typer.Option(
+            "--train",
+            metavar="NAME",
+            help="The training function of FILE.py. Default: train.",
+            show_default=False,
+        ),
     ] = None,
     storage: Annotated[
         str | None,
@@ -71,14 +86,18 @@ def run(
     target: Target = None,
     executor: Annotated[
         ExecutorName | None,
-        typer.Option("--executor", help="Worker processes, or this very process, one job at a time.", show_default=False),
+        typer.Option(
+            "--executor",
+            help="Worker processes, or this very process, one job at a time.",
+            show_default=False,
+        ),
     ] = None,
     checkpoint_every: Annotated[
         int | None,
         typer.Option(
             "--checkpoint-every",
             metavar="N",
-            callback=at_least(1),
+            parser=at_least(1),
             help="Save in the middle of a job too, every N units.",
             show_default=False,
         ),
@@ -88,30 +107,37 @@ def run(
         typer.Option(
             "--patience",
             metavar="SECONDS",
-            callback=positive,
+            parser=amount,
             help="A worker that reports nothing for so long counts as hanging.",
             show_default=False,
         ),
     ] = None,
     gpus: Annotated[
         str | None,
-        typer.Option("--gpus", metavar="N | ID,ID,...", help="How many of the GPUs, or which.", show_default=False),
+        typer.Option(
+            "--gpus", metavar="N | ID,ID,...", help="How many of the GPUs, or which.", show_default=False
+        ),
     ] = None,
     gpus_per_worker: Annotated[
         int | None,
-        typer.Option("--gpus-per-worker", metavar="N", callback=at_least(1), help="GPUs of each worker.", show_default=False),
+        typer.Option(
+            "--gpus-per-worker",
+            metavar="N",
+            parser=at_least(1),
+            help="GPUs of each worker.",
+            show_default=False,
+        ),
     ] = None,
     threads_per_worker: Annotated[
         int | None,
         typer.Option(
             "--threads-per-worker",
             metavar="N",
-            callback=at_least(1),
+            parser=at_least(1),
             help="For NumPy, PyTorch and the like. Default: the cores are shared out.",
             show_default=False,
         ),
     ] = None,
-    *,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -138,7 +164,7 @@ def _from_script(
 ) -> Recipe:
     for flag, value in (("--config", config), ("--storage", storage)):
         if value is not None:
-            raise typer.BadParameter(f"{flag} goes with MODULE:FUNCTION; {path} makes its study itself. Leave it out.")
+            raise Misuse(f"{flag} goes with MODULE:FUNCTION; {path} makes its study itself. Leave it out.")
     return load_script(path, study_object=study_object, train=train)
 
 
@@ -147,14 +173,13 @@ def _from_config(
 ) -> Recipe:
     module, _, function = what.partition(":")
     if not module or not function:
-        raise typer.BadParameter(f"got {what!r}; expected a file that ends in .py, or module:function with --config.")
+        raise Misuse(f"got {what!r}; expected a file that ends in .py, or module:function with --config.")
     if config is None:
-        raise typer.BadParameter(f"{what} is a training function only; describe its study with --config FILE.toml.")
+        raise Misuse(f"{what} is a training function only; describe its study with --config FILE.toml.")
     for flag, value in (("--study-object", study_object), ("--train", train)):
         if value is not None:
-            raise typer.BadParameter(f"{flag} chooses among what a FILE.py holds; with {what} leave it out.")
-    default = os.environ.get(STORAGE_VARIABLE) or DEFAULT_STORAGE
-    return load_config(config, load_function(what), storage=storage, default_storage=default)
+            raise Misuse(f"{flag} chooses among what a FILE.py holds; with {what} leave it out.")
+    return load_config(config, load_function(what), storage=storage, default_storage=default_storage())
 
 
 def _gpus(text: str) -> int | list[int | str]:
@@ -163,7 +188,7 @@ def _gpus(text: str) -> int | list[int | str]:
         return int(text)
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise typer.BadParameter(f"--gpus: got {text!r}; expected how many, as 2, or which, as 0,1 (one alone: 0,).")
+        raise Misuse(f"--gpus: got {text}; expected how many, as 2, or which, as 0,1 (one alone: 0,).")
     return [int(name) if name.isdecimal() else name for name in names]
 
 
@@ -171,18 +196,17 @@ def _run(recipe: Recipe, *, is_quiet: bool, as_json: bool) -> None:
     if recipe.train is None:
         raise AssertionError("a recipe to run has a training function")
     with recipe.study as study:
-        progress = {"progress": False} if is_quiet else {}
-        study.run(recipe.train, budget=recipe.budget, **recipe.settings.given(), **progress)
-        with opened(study.storage) as storage:
-            status = status_of(storage, study)
+        study.run(recipe.train, budget=recipe.budget, progress=not is_quiet, **recipe.settings.given())
+        status = status_of(study)
     answer(status, status_blocks(status), as_json=as_json)
     if status.status != "closed":  # a run that is not interrupted ends by closing the study
         raise typer.Exit(INTERRUPTED)
 
 
-def _paragraphs(text: str) -> str:
-    """Text that is shown as it is written: each paragraph under the mark that says so."""
-    return "\n\n".join(f"\b\n{paragraph}" for paragraph in text.split("\n\n"))
+def _format() -> str:
+    """What a TOML file looks like, from the file that reads it; each paragraph under the mark that keeps its lines."""
+    _, *paragraphs = (config_file.__doc__ or "").split("\n\n")
+    return "\n\n".join(f"\b\n{paragraph}" for paragraph in paragraphs)
 
 
 HELP = f"""Run a study until its budget is spent, its scheduler is done, or Ctrl-C. Run again, it continues.
@@ -197,5 +221,5 @@ value: it needs no `if __name__ == "__main__"`, though one does no harm.
 The first Ctrl-C lets running jobs end at their next report, the second stops at once; either way the exit code is 130
 and the study stays open. A TOML file:
 
-{_paragraphs("\n\n".join((config_file.__doc__ or "").split("\n\n")[1:]))}
+{_format()}
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
@@ -32,15 +31,16 @@ class TrialStatus(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     STOPPED = "stopped"
+    DONE = "done"
     FAILED = "failed"
-    CREATED = "created"
 
 
 def trials(
     study: StudyName = None,
     storage: StorageUrl = DEFAULT_STORAGE,
     limit: Annotated[
-        int | None, typer.Option("--limit", metavar="N", callback=at_least(1), help="Show so many.", show_default=False)
+        int | None,
+        typer.Option("--limit", metavar="N", parser=at_least(1), help="Show so many.", show_default=False),
     ] = None,
     sort: Annotated[Order, typer.Option("--sort", help="Oldest, best or largest first.")] = Order.ID,
     status: Annotated[
@@ -49,8 +49,11 @@ def trials(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """The trials: status, resource, value and config of each."""
-    with loaded(storage, study) as (_, found):
+    """Show the trials as a table.
+
+    Status, resource, value and config of each.
+    """
+    with loaded(storage, study) as found:
         views = [view for view in found.trials if status is None or view.status == status.value]
         views.sort(key=_key(sort, found.ledger.objective))
         views = views[:limit]

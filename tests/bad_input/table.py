@@ -1,0 +1,81 @@
+"""The page of wrong inputs, made of the table: `python -m tests.bad_input.table > docs/bad-input.md`."""
+
+import re
+from dataclasses import dataclass
+
+from tests.bad_input.cases import GROUPS, Case
+from tests.bad_input.place import CommandFailed, Place
+
+HEAD = """# Bad input
+
+What is refused, and the message that it gets. An error says what came, what was expected, where, and what to do; its
+class says whose fault it is (`paceline.errors`). Refused means: before anything is written. What goes wrong while
+training (a wrong report, a checkpoint that cannot be read, a full disk) is a fact about the study: it is in its
+journal, nothing that was recorded before is lost, and the study goes on when it is run again.
+
+This page is made by `python -m tests.bad_input.table`; `tests/bad_input` tries each row and sees to it that nothing was
+written and nothing is lost. `…` stands for a traceback, `/data` for a folder.
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a case: the error that was raised, if any, and the text that the user reads."""
+
+    error: BaseException | None
+    message: str
+
+
+def outcome(case: Case, place: Place) -> Outcome:
+    """Try a case."""
+    try:
+        answer = case.do(place)
+    except Exception as error:
+        return Outcome(error, str(error))
+    return Outcome(None, str(answer))
+
+
+def row(case: Case, result: Outcome, place: Place) -> str:
+    """A case's line of the page."""
+    match result.error:
+        case None:
+            kind = "(no error)"
+        case CommandFailed(code=code):
+            kind = f"exit code {code}"
+        case error:
+            kind = f"`{type(error).__name__}`"
+    return f"| {case.came} | {kind} | {_readable(result.message, place)} |"
+
+
+def _readable(message: str, place: Place) -> str:
+    """A message in one cell, without what differs from machine to machine."""
+    text = message.replace(str(place.folder), "/data")
+    text = re.sub(
+        r"the training function failed for each of the first 5 configs, .* The last failure:\n", "⁵ ", text
+    )
+    text = re.sub(r"(?:Traceback \(most recent call last\):\n)?(?:  File .*\n(?:    .*\n)*)+", "… ", text)
+    text = re.sub(r"(process|worker process) \d+", r"\1 4711", text)
+    text = re.sub(r"driven by \S+@\S+,", "driven by ann@node1,", text)
+    text = re.sub(r"heard of \d+ s ago", "heard of 0 s ago", text)
+    text = re.sub(r" at 0x[0-9a-f]+", "", text)
+    text = re.sub(r"x{50,}", "xxx…xxx", text)
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return "<br>".join(line.replace("|", "\\|").replace("<", "&lt;") for line in lines)
+
+
+def main() -> None:
+    """Print the page."""
+    print(HEAD)
+    for title, cases in GROUPS.items():
+        print(f"## {title}\n\n| what came | error | message |\n|---|---|---|")
+        for case in cases:
+            with Place() as place:
+                if case.given is not None:
+                    case.given(place)
+                    place.close()
+                print(row(case, outcome(case, place), place))
+        print()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""`paceline run module:function --config study.toml`: the format, and every way to get it wrong."""
+
+import sys
+
+import pytest
+
+from paceline import ASHA, Budget, Categorical, Float, Integer, QuasiRandom, Study, above
+from paceline.cli import config
+from paceline.cli.config import load_config
+from paceline.domains import Constant, Ordinal
+
+GOOD = """
+name = "digits"
+metric = "accuracy"
+direction = "maximize"
+unit = "epoch"
+seed = 1
+retries = 1
+
+[space]
+lr = {type = "float", low = 1e-4, high = 0.1, log = true}
+width = {type = "integer", low = 16, high = 512, step = 16}
+optimizer = {type = "categorical", choices = ["sgd", "adam"]}
+momentum = {type = "float", low = 0.0, high = 0.99, when = {optimizer = "sgd"}}
+decay = {type = "ordinal", values = [0.0, 1e-4, 1e-2], when = {width = {above = 64}}}
+layers = {type = "constant", value = 2}
+
+[scheduler]
+type = "ASHA"
+max_resource = 9
+sampler = {type = "QuasiRandom"}
+
+[budget]
+trials = 4
+
+[run]
+executor = "inline"
+
+[[points]]
+lr = 0.01
+width = 64
+optimizer = "adam"
+layers = 2
+"""
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A folder with a module and a study's description."""
+    (tmp_path / "model.py").write_text(
+        "class Net:\n"
+        "    @staticmethod\n"
+        "    def train(trial):\n"
+        "        for step in trial.steps():\n"
+        "            trial.report(accuracy=1 - trial.config['lr'] / (step + 1))\n"
+    )
+    (tmp_path / "study.toml").write_text(GOOD)
+    yield tmp_path
+    sys.modules.pop("model", None)
+
+
+def test_a_description_is_the_study_that_it_describes(paceline, project):
+    result = paceline("run", "model:Net.train", "--config", "study.toml", "--storage", "study.db", "--json")
+    assert result.code == 0, result.err
+    assert result.err == ""
+    assert result.json["reason"] == "the budget of 4 trials is spent"
+    space = {
+        "lr": Float(1e-4, 0.1, log=True),
+        "width": Integer(16, 512, step=16),
+        "optimizer": Categorical(["sgd", "adam"]),
+        "momentum": Float(0.0, 0.99, when={"optimizer": "sgd"}),
+        "decay": Ordinal([0.0, 1e-4, 1e-2], when={"width": above(64)}),
+        "layers": Constant(2),
+    }
+    point = {"lr": 0.01, "width": 64, "optimizer": "adam", "layers": 2}
+    scheduler = ASHA(max_resource=9, sampler=QuasiRandom())
+    same = {"maximize": "accuracy", "storage": "study.db", "seed": 1, "retries": 1, "points": [point]}
+    with Study("digits", space, scheduler, **same) as study:  # raises if it differs
+        assert study.unit == "epoch"
+        assert study.trials[0].config == point
+        assert study.ledger.budget == Budget(trials=4)
+
+
+def test_flags_win_limit_by_limit(paceline, project):
+    flags = ["--trials", 6, "--resource", 1000, "--storage", "study.db"]
+    paceline("run", "model:Net.train", "--config", "study.toml", *flags)
+    with Study.load("digits", "study.db") as study:
+        assert study.ledger.budget == Budget(trials=6, resource=1000)
+
+
+def test_the_storage_is_the_flag_s_the_file_s_or_the_environment_s(paceline, project, monkeypatch):
+    run = ["run", "model:Net.train", "--config", "study.toml", "--trials", 1]
+    monkeypatch.setenv("PACELINE_STORAGE", "environment.db")
+    assert paceline(*run, "--json").json["storage"].endswith("environment.db")
+    (project / "study.toml").write_text('storage = "file.db"\n' + GOOD)
+    assert paceline(*run, "--json").json["storage"].endswith("file.db")
+    assert paceline(*run, "--storage", "flag.db", "--json").json["storage"].endswith("flag.db")
+
+
+def test_workers_import_the_module_by_name(paceline, project):
+    run = ["run", "model:Net.train", "--config", "study.toml", "--storage", "study.db"]
+    result = paceline(*run, "--executor", "processes", "--workers", 2, "--json")
+    assert result.code == 0, result.err
+    assert result.json["spent"]["failed"] == 0
+
+
+def test_the_documented_example_is_right(tmp_path):
+    _, *paragraphs = config.__doc__.split("\n\n")
+    example = "\n".join(paragraph for paragraph in paragraphs if paragraph.startswith("    "))
+    file = tmp_path / "study.toml"
+    file.write_text(example)
+    recipe = load_config(file, None, storage=str(tmp_path / "study.db"), default_storage="memory:")
+    with recipe.study as study:
+        assert study.settings == ASHA(max_resource=27, sampler=QuasiRandom())
+    assert recipe.budget == Budget(trials=100, minutes=10)
+    assert recipe.settings.given() == {"workers": 4}
+
+
+def test_everything_wrong_is_told_at_once(paceline, project):
+    (project / "study.toml").write_text("""
+name = 7
+metrc = "accuracy"
+direction = "up"
+
+[space]
+lr = {type = "float", low = 1.0, high = 0.1}
+width = {type = "integr", low = 16, high = 512}
+depth = {type = "integer", low = 1, hgih = 5}
+kind = {type = "categorical"}
+other = 3
+
+[scheduler]
+type = "ASHA"
+max_resource = "many"
+reduction_facto = 3
+sampler = {type = "Sobol"}
+
+[budget]
+trials = 1.5
+minute = 3
+
+[run]
+workers = "four"
+""")
+    result = paceline("run", "model:Net.train", "--config", "study.toml")
+    assert result.code == 1
+    for problem in [
+        "name = 7: expected `str`, got `int`",
+        "'metrc' is unknown (did you mean 'metric'?)",
+        "direction = 'up': ",
+        "[space.lr] low=1.0, high=0.1: expected low < high",
+        "[space.width] type = 'integr': expected one of categorical, constant, float, integer, ordinal",
+        "[space.depth] 'hgih' is unknown (did you mean 'high'?)",
+        "[space.depth] high is missing",
+        "[space.kind] choices is missing",
+        "space.other = 3: expected a table with a type",
+        "scheduler.max_resource = 'many': expected `int`, got `str`",
+        "[scheduler] 'reduction_facto' is unknown (did you mean 'reduction_factor'?)",
+        "[scheduler.sampler] type = 'Sobol': expected one of ",
+        "budget.trials = 1.5: expected `int`, got `float`",
+        "[budget] 'minute' is unknown (did you mean 'minutes'?)",
+        "run.workers = 'four': expected `int`, got `str`",
+    ]:
+        assert f"  - {problem}" in result.err, problem
+    assert "study.toml: 15 problems" in result.err
+    assert not list(project.glob("*.db"))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (("name = ", "name "), "it is no TOML"),
+        (('name = "digits"', ""), "name is missing"),
+        (("[scheduler]", "[schedule]"), "scheduler is missing"),
+        (("[scheduler]", "[schedule]"), "'schedule' is unknown (did you mean 'scheduler'?)"),
+        (('type = "ASHA"', ""), "[scheduler] type is missing: expected one of ASHA, "),
+        (
+            ("max_resource = 9", "max_resource = 0"),
+            "[scheduler] max_resource=0: expected a whole number of at least 1",
+        ),
+        (("trials = 4", "trials = 0"), "[budget] Budget(trials)=0"),
+        (("[budget]", "[[budget]]"), "budget = [{'trials': 4}]: expected `object`, got `array`"),
+        (('optimizer = "sgd"}', 'optimiser = "sgd"}'), "[space] "),
+        (("lr = 0.01", "lr = 7"), "[[points]] number 1: "),
+        (('executor = "inline"', 'executor = "dask"'), "run.executor = 'dask'"),
+    ],
+)
+def test_a_wrong_description_is_told_with_its_place(paceline, project, change, problem):
+    (project / "study.toml").write_text(GOOD.replace(*change))
+    result = paceline("run", "model:Net.train", "--config", "study.toml")
+    assert result.code == 1
+    assert problem in result.err
+    assert not list(project.glob("*.db"))
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        ("model:nothing", ["'nothing'", "Found: none", "module:function"]),
+        ("no_such_module:train", ["no_such_module"]),
+        ("broken:train", ["ZeroDivisionError", "broken.py"]),
+    ],
+)
+def test_a_function_that_is_not_there(paceline, project, function, words):
+    (project / "broken.py").write_text("def train(trial): ...\n1 / 0\n")
+    result = paceline("run", function, "--config", "study.toml")
+    assert result.code == 1
+    for word in words:
+        assert word in result.err
+    assert "importlib" not in result.err  # the traceback begins in the user's file
+
+
+def test_another_study_of_that_name_is_left_alone(paceline, project):
+    run = ["run", "model:Net.train", "--config", "study.toml", "--storage", "study.db"]
+    assert paceline(*run).code == 0
+    (project / "study.toml").write_text(GOOD.replace("high = 0.1", "high = 0.2"))
+    result = paceline(*run)
+    assert result.code == 1
+    assert "'lr' was" in result.err

@@ -1,0 +1,234 @@
+"""Every scheduler in a hostile world (DESIGN, section 7), and what each of them promises beyond that."""
+
+import math
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from paceline.decisions import ResumeTrial, StartTrial, StopTrial
+from paceline.samplers.grid import Grid
+from paceline.samplers.quasirandom import QuasiRandom
+from paceline.schedulers.asha import ASHA
+from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.rungs import rung_resources
+from paceline.schedulers.single_fidelity import FullResource
+from paceline.schedulers.successive_halving import SuccessiveHalving
+from paceline.testing.schedulers import SchedulerMachine
+
+THOROUGH = settings(
+    max_examples=12, stateful_step_count=45, deadline=None, suppress_health_check=list(HealthCheck)
+)
+SMALL_GRID = Grid(resolution={"x": 2, "n": 4})
+
+
+class FullResourceMachine(SchedulerMachine):
+    never_idles = True
+
+    def check(self, decision):
+        super().check(decision)
+        assert decision.target == self.settings.max_resource
+
+
+class AshaMachine(SchedulerMachine):
+    """ASHA's rules, by brute force over what has arrived."""
+
+    never_idles = True
+
+    def value_of(self, trial, loss):
+        if self.settings.rung_value == "best" and loss < math.inf:
+            return self.best[trial]
+        return loss
+
+    def rungs(self, bracket):
+        """Resource → results, of one bracket, from the bottom up."""
+        return {resource: self.results[b, resource] for b, resource in sorted(self.results) if b == bracket}
+
+    def permitted(self, results):
+        return sorted((loss, trial) for trial, loss in results.items())[: len(results) // self.eta]
+
+    @property
+    def eta(self):
+        return self.settings.reduction_factor
+
+    def promotable(self, bracket):
+        """(resource, trial) of what may be promoted: from the highest rung down, the best first."""
+        found = []
+        for resource, results in reversed(self.rungs(bracket).items()):
+            if resource == self.settings.max_resource:
+                continue
+            for loss, trial in self.permitted(results):
+                was_promoted = self.going_to[trial] > resource and trial not in self.lost
+                is_stopped = self.study.ledger.trials[trial].is_stopped
+                if loss < math.inf and not was_promoted and not is_stopped:
+                    found.append((resource, trial))
+        return found
+
+    def is_repetition(self, decision):
+        if not super().is_repetition(decision):
+            return False
+        is_lost_promotion = self.settings.variant == "promote" and decision.trial in self.lost
+        return not is_lost_promotion or decision.target == self.bottom(self.bracket_of(decision.trial))
+
+    def bottom(self, bracket):
+        top = self.settings_under_test.max_resource
+        if top is None:
+            return self.settings.min_resource * self.eta**bracket
+        return rung_resources(self.settings.min_resource, top, self.eta)[bracket]
+
+    def check(self, decision):
+        super().check(decision)
+        if self.is_repetition(decision):
+            return
+        if self.settings.variant == "stop":
+            self.check_verdict(decision)
+            return
+        if isinstance(decision, StartTrial):
+            assert decision.target == self.bottom(decision.bracket)
+            assert self.settings.delay or not self.promotable(decision.bracket)
+        else:
+            bracket = self.bracket_of(decision.trial)
+            resource = self.rung_below(bracket, decision.target)
+            candidates = self.promotable(bracket)
+            assert (resource, decision.trial) in candidates
+            if not self.settings.delay:
+                assert candidates[0] == (resource, decision.trial)
+
+    def rung_below(self, bracket, target):
+        top = self.settings.max_resource
+        if top is None or self._n_raised:  # a rung that was the top once stays where it is
+            return max(resource for resource in self.rungs(bracket) if resource < target)
+        ladder = rung_resources(self.bottom(bracket), top, self.eta)
+        return ladder[ladder.index(target) - 1]
+
+    def check_verdict(self, decision):
+        """The stopping rule looks at what had arrived when the trial did, itself included."""
+        if isinstance(decision, StartTrial):
+            return
+        bracket = self.bracket_of(decision.trial)
+        results = self.results[bracket, self.going_to[decision.trial]]
+        so_far = list(results.items())[: list(results).index(decision.trial) + 1]
+        if self._n_raised:  # what was judged when max_resource was raised was judged among all
+            return
+        best = sorted((loss, trial) for trial, loss in so_far if loss < math.inf)
+        best = best[: max(1, len(so_far) // self.eta)]
+        goes_on = decision.trial in {trial for _, trial in best}
+        assert isinstance(decision, ResumeTrial if goes_on else StopTrial)
+
+    def check_end(self):
+        """Nothing is left that could be promoted; the rungs that are shown hold what has arrived."""
+        for view in self.study.scheduler.view():
+            if self.settings.variant == "promote" and not self.settings.delay:
+                assert not self.promotable(view.number)
+            for rung in view.rungs:
+                assert rung.n_results == len(self.results.get((view.number, rung.resource), {}))
+                assert rung.n_running == 0
+
+
+class BracketMachine(SchedulerMachine):
+    """Synchronous brackets, by brute force: whole rungs, the right sizes, the best of each."""
+
+    def sizes(self, bracket):
+        shape = self.study.scheduler.shape_of(bracket)
+        return dict(zip(shape.resources, shape.sizes, strict=True))
+
+    def members(self, bracket):
+        return [state for state in self.study.ledger.trials if (state.trial.bracket or 0) == bracket]
+
+    def check(self, decision):
+        super().check(decision)
+        if isinstance(decision, StartTrial):
+            sizes = self.sizes(decision.bracket)
+            assert decision.target == min(sizes)
+            assert len(self.members(decision.bracket)) < sizes[decision.target]
+            return
+        if self.is_repetition(decision):
+            return
+        bracket = self.bracket_of(decision.trial)
+        sizes = self.sizes(bracket)
+        below = max(resource for resource in sizes if resource < decision.target)
+        members = [state for state in self.members(bracket) if self.reached_for(state) >= below]
+        results = self.results[bracket, below]
+        assert all(state.id in results or state.is_stopped for state in members)  # the barrier
+        assert below > min(sizes) or len(members) == sizes[below] or self.study.scheduler.sampler.is_exhausted
+        n_stopped = sum(state.is_stopped for state in members)
+        best = sorted((loss, trial) for trial, loss in results.items() if loss < math.inf)
+        assert decision.trial in {trial for _, trial in best[: sizes[decision.target] + n_stopped]}
+
+    @property
+    def is_out_of_configs(self):
+        return not self.study.ledger.points and self.study.scheduler.sampler.is_exhausted
+
+    def reached_for(self, state):
+        return 0 if state.job is None else state.job.target
+
+    def check_none(self):
+        """Only a study that is finished has nothing to do while nothing runs."""
+        if not self.running and self.may_start and not self.is_out_of_configs:
+            n_brackets = len(self.study.scheduler.view())
+            assert self.study.scheduler.shape_of(n_brackets) is None
+
+    def check_end(self):
+        for view in self.study.scheduler.view():
+            sizes = self.sizes(view.number)
+            members = self.members(view.number)
+            if len(members) < sizes[min(sizes)]:
+                assert self.study.scheduler.sampler.is_exhausted or not self.may_start
+                continue
+            survivors = len(members)
+            for resource, size in sizes.items():
+                n_going = sum(self.reached_for(state) >= resource for state in members)
+                n_stopped = sum(state.is_stopped for state in members)
+                assert min(size, survivors) - n_stopped <= n_going <= size
+                results = self.results.get((view.number, resource), {})
+                survivors = sum(loss < math.inf for loss in results.values())
+
+
+CASES = {
+    "random": (FullResourceMachine, FullResource(max_resource=4)),
+    "grid": (FullResourceMachine, FullResource(max_resource=2, sampler=SMALL_GRID)),
+    "quasi-random": (FullResourceMachine, FullResource(max_resource=2, sampler=QuasiRandom())),
+    "sha": (BracketMachine, SuccessiveHalving(max_resource=9, brackets=2)),
+    "sha-no-overlap": (BracketMachine, SuccessiveHalving(max_resource=9, brackets=2, overlap=False)),
+    "sha-wide": (
+        BracketMachine,
+        SuccessiveHalving(max_resource=8, reduction_factor=2, n_trials=13, min_resource=2, brackets=2),
+    ),
+    "sha-endless": (BracketMachine, SuccessiveHalving(max_resource=10, brackets=None, resume=False)),
+    "sha-grid": (BracketMachine, SuccessiveHalving(max_resource=9, brackets=3, sampler=SMALL_GRID)),
+    "hyperband-paper": (BracketMachine, Hyperband(max_resource=9, sweeps=1)),
+    "hyperband-hpbandster": (
+        BracketMachine,
+        Hyperband(max_resource=16, reduction_factor=4, bracket_rule="hpbandster", overlap=False),
+    ),
+    "hyperband-endless": (BracketMachine, Hyperband(max_resource=7, reduction_factor=2, sweeps=None)),
+    "asha": (AshaMachine, ASHA(max_resource=9)),
+    "asha-2": (AshaMachine, ASHA(max_resource=8, reduction_factor=2, sampler=QuasiRandom())),
+    "asha-4": (AshaMachine, ASHA(max_resource=50, min_resource=3, reduction_factor=4)),
+    "asha-uneven": (AshaMachine, ASHA(max_resource=11, reduction_factor=2, rung_value="best")),
+    "asha-infinite": (AshaMachine, ASHA(max_resource=None, reduction_factor=2)),
+    "asha-delay": (AshaMachine, ASHA(max_resource=8, reduction_factor=2, delay=True)),
+    "asha-retrain": (AshaMachine, ASHA(max_resource=8, reduction_factor=2, resume=False)),
+    "asha-grid": (AshaMachine, ASHA(max_resource=9, reduction_factor=2, sampler=SMALL_GRID)),
+    "asha-stop": (AshaMachine, ASHA(max_resource=9, variant="stop")),
+    "asha-stop-2": (
+        AshaMachine,
+        ASHA(max_resource=10, reduction_factor=2, variant="stop", rung_value="best", resume=False),
+    ),
+    "brackets-resource": (AshaMachine, ASHA(max_resource=9, brackets=3, reduction_factor=2)),
+    "brackets-trained": (
+        AshaMachine,
+        ASHA(max_resource=9, brackets=3, bracket_rule="trained", reduction_factor=2),
+    ),
+    "brackets-all": (AshaMachine, ASHA(max_resource=11, brackets=5, reduction_factor=2)),
+    "brackets-infinite": (AshaMachine, ASHA(max_resource=None, brackets=3, reduction_factor=2)),
+    "brackets-stop": (AshaMachine, ASHA(max_resource=9, brackets=2, variant="stop")),
+    "brackets-grid": (AshaMachine, ASHA(max_resource=9, brackets=3, reduction_factor=2, sampler=SMALL_GRID)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_scheduler_survives_a_hostile_world(name):
+    machine, settings_under_test = CASES[name]
+    under_test = type(f"Machine_{name}", (machine,), {"settings_under_test": settings_under_test})
+    run_state_machine_as_test(under_test, settings=THOROUGH)
