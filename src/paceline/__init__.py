@@ -4,15 +4,6 @@ What a user needs is on this page. The rest is for those who extend it: executor
 schedulers in `paceline.schedulers.base`, samplers in `paceline.samplers.base`, contract suites in `paceline.testing`.
 """
 
-from paceline.conditions import Constraint as Constraint
-from paceline.conditions import above as above
-from paceline.conditions import below as below
-from paceline.conditions import between as between
-from paceline.domains import Categorical as Categorical
-from paceline.domains import Constant as Constant
-from paceline.domains import Float as Float
-from paceline.domains import Integer as Integer
-from paceline.domains import Ordinal as Ordinal
 from paceline.errors import CheckpointError as CheckpointError
 from paceline.errors import JournalConflict as JournalConflict
 from paceline.errors import PacelineError as PacelineError
@@ -37,7 +28,16 @@ from paceline.schedulers.single_fidelity import QuasiRandomSearch as QuasiRandom
 from paceline.schedulers.single_fidelity import RandomSearch as RandomSearch
 from paceline.schedulers.successive_halving import SuccessiveHalving as SuccessiveHalving
 from paceline.simulation import simulate as simulate
+from paceline.space import Categorical as Categorical
+from paceline.space import Constant as Constant
+from paceline.space import Constraint as Constraint
+from paceline.space import Float as Float
+from paceline.space import Integer as Integer
+from paceline.space import Ordinal as Ordinal
 from paceline.space import Space as Space
+from paceline.space import above as above
+from paceline.space import below as below
+from paceline.space import between as between
 from paceline.study import Study as Study
 from paceline.worker import TrialHandle as TrialHandle
 

@@ -19,16 +19,13 @@ from typing import Any, NewType
 import msgspec
 
 from paceline.errors import SchemaError, SettingError
+from paceline.space.scalars import Config as Config  # noqa: PLC0414 - one of the records, given out from here too
 
 SCHEMA_VERSION = 1
 """Of the events on this page. A journal that says more than this is refused (`SchemaError`), never guessed at."""
 
 TrialId = NewType("TrialId", int)
 JobId = NewType("JobId", int)
-
-Scalar = str | int | float | bool | None
-Config = dict[str, Scalar]
-"""One value for each active hyperparameter; inactive ones are absent. Never edited in place."""
 
 Metrics = dict[str, float | None]
 

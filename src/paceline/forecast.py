@@ -7,7 +7,6 @@ are; what it does not foresee are stragglers, failures, and a target that ends t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -18,6 +17,7 @@ from paceline.rng import Uniforms
 from paceline.schedulers.base import SchedulerSettings
 from paceline.simulation import UnitTraining, simulate
 from paceline.space import Domain, Space
+from paceline.wording import duration
 
 MAX_TRIALS = 20_000
 """A forecast looks this far; what lies beyond is not told."""
@@ -154,17 +154,3 @@ def _rungs(entries: Sequence[Entry]) -> tuple[tuple[tuple[int, int], ...], float
             case _:
                 pass
     return tuple(sorted(counts.items())), first[max(first)] if first else None
-
-
-def duration(seconds: float) -> str:
-    """A length of time as people say it: `"45 s"`, `"12 min"`, `"3 h 20 min"`, `"2 d 4 h"`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = math.ceil(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes} min"
-    days, hours = divmod(hours, 24)
-    return f"{days} d {hours} h"

@@ -189,7 +189,7 @@ class Ledger:
 
     # The fold --------------------------------------------------------------------------------------------------
 
-    def apply(self, event: AnyEvent, at: float) -> None:
+    def apply(self, event: AnyEvent, at: float) -> None:  # noqa: C901, PLR0912 - a case for each kind of fact
         """Take in one fact.
 
         Args:

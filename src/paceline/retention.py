@@ -232,7 +232,9 @@ class CheckpointJanitor:
         for key in freed:
             self._store.delete(key)
         cut_short, self._cut_short = self._cut_short, []
-        for end in cut_short:  # its worker may have died while it saved, or before it could report what it had saved
+        for end in (
+            cut_short
+        ):  # its worker may have died while it saved, or before it could report what it had saved
             self._store.sweep_job(end.trial, end.job, self._retention.keys)
 
 

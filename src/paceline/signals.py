@@ -26,9 +26,7 @@ def interrupts(land: Callable[[], None]) -> Iterator[None]:
         if seen:
             raise KeyboardInterrupt
         seen = True
-        print(
-            "Landing: running jobs end at their next report. Press Ctrl-C again to stop now.", file=sys.stderr
-        )  # noqa: T201 - said where the key was pressed
+        sys.stderr.write("Landing: running jobs end at their next report. Press Ctrl-C again to stop now.\n")
         land()
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}

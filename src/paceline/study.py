@@ -243,7 +243,9 @@ class Study:
         with (
             closing(place),
             self._driving(place, budget, observers) as recorder,
-            closing(place),  # once more, and first: whoever takes the study up finds no worker of this run at work
+            closing(
+                place
+            ),  # once more, and first: whoever takes the study up finds no worker of this run at work
             self._shown(recorder, progress, place),
         ):
             driver = Driver(recorder, place)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
-from paceline.events import Scalar
+from paceline.space import Scalar
 
 _BYTES_PER_STEP = 1000.0
 
@@ -45,3 +46,17 @@ def last_line(error: str | None) -> str:
     """The line of a traceback that says what went wrong."""
     lines = [line for line in (error or "").splitlines() if line.strip()]
     return lines[-1].strip() if lines else "no cause is known"
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it: `"45 s"`, `"12 min"`, `"3 h 20 min"`, `"2 d 4 h"`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = math.ceil(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h"

@@ -1112,7 +1112,7 @@ def passes_a_wrong_name(trial):
 
 
 def returns_nothing(trial):
-    train
+    pass
 
 
 FUNCTIONS = (
@@ -1453,7 +1453,7 @@ def checkpoints(place):
 def gone(place):
     """The checkpoints of a study of five trials are deleted by somebody."""
     for checkpoint in checkpoints(place):
-        shutil.rmtree(checkpoint)
+        shutil.rmtree(checkpoint.parent)
     seen = []
 
     def train_and_note(trial):

@@ -7,7 +7,7 @@ import pytest
 from paceline import ASHA, Budget, Categorical, Float, Integer, QuasiRandom, Study, above
 from paceline.cli import config
 from paceline.cli.config import load_config
-from paceline.domains import Constant, Ordinal
+from paceline.space.domains import Constant, Ordinal
 
 GOOD = """
 name = "digits"

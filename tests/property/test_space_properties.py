@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from paceline.errors import SpaceError
 from paceline.rng import uniforms_for
-from paceline.scalars import identity
+from paceline.space.scalars import identity
 from paceline.space import Constraint, Space
 from paceline.testing.strategies import configs, domains, scalars, spaces
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from paceline.domains import domain_from_json
+from paceline.space.domains import domain_from_json
 from paceline.errors import SettingError, SpaceError
 from paceline.rng import Uniforms, uniforms_for
 from paceline.space import (

@@ -49,14 +49,14 @@ import msgspec
 
 from paceline.cli.misuse import Misuse
 from paceline.cli.recipe import Recipe, RunSettings
-from paceline.domains import Categorical, Constant, Domain, Float, Integer, Ordinal
 from paceline.errors import PacelineError, SettingError, SpaceError
 from paceline.events import Budget, Config
 from paceline.samplers.base import SamplerSettings
-from paceline.scalars import suggestion
 from paceline.schedulers.base import SchedulerSettings
 from paceline.settings import Settings
 from paceline.space import Space
+from paceline.space.domains import Categorical, Constant, Domain, Float, Integer, Ordinal
+from paceline.space.scalars import suggestion
 from paceline.study import Study, TrainingFunction
 
 _KINDS: dict[str, type[Domain]] = {cls.kind: cls for cls in (Float, Integer, Categorical, Ordinal, Constant)}

@@ -10,10 +10,9 @@ from typing import Any
 import msgspec
 
 from paceline.cli.output import Block, Facts, Table
-from paceline.forecast import duration
 from paceline.study import Study
 from paceline.views import IncumbentView, Spent, finite_value
-from paceline.wording import config_text, count, number
+from paceline.wording import config_text, count, duration, number
 
 
 class RunningStatus(msgspec.Struct, frozen=True):

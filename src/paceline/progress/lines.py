@@ -8,12 +8,12 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self, TextIO
 
-from paceline.forecast import duration
 from paceline.journal import Entry
 from paceline.ledger import Ledger
 from paceline.progress import phrases
 from paceline.progress.tally import Tally
 from paceline.schedulers.base import Scheduler
+from paceline.wording import duration
 
 SUMMARY_EVERY_S = 30.0
 

@@ -15,13 +15,12 @@ from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
-from paceline.forecast import duration
 from paceline.journal import Entry
 from paceline.ledger import Ledger
 from paceline.progress import phrases
 from paceline.progress.tally import JobTally, RungTally, Tally
 from paceline.schedulers.base import Scheduler
-from paceline.wording import count
+from paceline.wording import count, duration
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

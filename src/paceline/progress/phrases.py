@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from paceline.forecast import duration
 from paceline.progress.tally import Failure, Tally
-from paceline.wording import config_text, count, last_line, number
+from paceline.wording import config_text, count, duration, last_line, number
 
 
 def incumbent(tally: Tally) -> str:

@@ -14,6 +14,8 @@ The second starts up to 40 % fewer configs; BOHB (Falkner et al. 2018) was measu
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
 from typing import Literal
 
 from paceline.samplers.base import Context
@@ -42,8 +44,7 @@ def _size(s: int, s_max: int, eta: int, rule: BracketRule) -> int:
             (s_max + 1) // (s + 1) * eta**s
         )  # the type of int ** int is Any: the exponent might be negative
         return size
-    size = -(-(s_max + 1) * eta**s // (s + 1))  # the ceiling of an exact fraction
-    return size
+    return math.ceil(Fraction((s_max + 1) * eta**s, s + 1))
 
 
 class Hyperband(SchedulerSettings, frozen=True, kw_only=True, tag=True):

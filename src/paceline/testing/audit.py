@@ -281,7 +281,9 @@ class Audit:
                 yield f"{record} trained the units {record.units}"
             if not {report.resource for report in record.reports} <= set(record.units):
                 yield f"{record} reported what it did not train"
-            if record.units and (record.units[-1] > target or record.is_completed and record.units[-1] != target):
+            if record.units and (
+                record.units[-1] > target or (record.is_completed and record.units[-1] != target)
+            ):
                 yield f"{record} trained up to {record.units[-1]}"
 
     def _repetitions(self) -> Iterator[str]:

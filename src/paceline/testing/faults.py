@@ -21,7 +21,7 @@ import msgspec
 from paceline.journal import Entry, Journal
 
 
-class Crash(BaseException):  # noqa: N818 - it is no error of anybody's
+class Crash(BaseException):
     """The driver's process is gone, as far as the test is concerned. No `Exception`: nobody may handle it."""
 
 

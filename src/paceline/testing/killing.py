@@ -234,7 +234,9 @@ class Victim:
     def _processes(self) -> Iterator[int]:
         tag = self._tag.encode()
         for path in Path("/proc").iterdir():
-            with suppress(OSError):  # it is somebody else's, or gone meanwhile; that of a dead process is empty
+            with suppress(
+                OSError
+            ):  # it is somebody else's, or gone meanwhile; that of a dead process is empty
                 if path.name.isdecimal() and tag in (path / "environ").read_bytes().split(b"\0"):
                     yield int(path.name)
 

@@ -14,10 +14,10 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
-from paceline.conditions import OneOf, Test, above, below, between
-from paceline.domains import Categorical, Constant, Domain, Float, Integer, Ordinal
-from paceline.scalars import Config, Scalar, identity, is_number
 from paceline.space import Space
+from paceline.space.conditions import OneOf, Test, above, below, between
+from paceline.space.domains import Categorical, Constant, Domain, Float, Integer, Ordinal
+from paceline.space.scalars import Config, Scalar, identity, is_number
 
 _UNIT = st.floats(0.0, 1.0)
 

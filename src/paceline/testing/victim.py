@@ -204,7 +204,9 @@ class WorkLog:
     def __init__(self, folder: Path) -> None:
         self._path = folder / "work.log"
 
-    def note(self, what: Literal["called", "trained", "waiting"], trial: TrialHandle, resource: int = 0) -> None:
+    def note(
+        self, what: Literal["called", "trained", "waiting"], trial: TrialHandle, resource: int = 0
+    ) -> None:
         """Add a line."""
         job = trial._session.job  # noqa: SLF001 - training functions are not told their job; an audit needs it
         _append(self._path, f"{what} {os.getpid()} {job.id} {trial.id} {resource}")
@@ -274,7 +276,9 @@ def drive(arguments: Sequence[str], training: Callable[..., object] = train) -> 
     with make_study(folder, settings) as study:
         mark("starting")
         study.run(
-            partial(training, folder=str(folder), pace_s=settings.pace_s, padding_bytes=settings.padding_bytes),
+            partial(
+                training, folder=str(folder), pace_s=settings.pace_s, padding_bytes=settings.padding_bytes
+            ),
             workers=settings.workers,
             budget=Budget(trials=settings.trials),
             checkpoint_every=settings.checkpoint_every,

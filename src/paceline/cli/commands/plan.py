@@ -23,17 +23,17 @@ from paceline.cli.options import (
 from paceline.cli.output import Block, Facts, Table, answer
 from paceline.cli.recipe import Recipe, RunSettings
 from paceline.cli.script import load_script
-from paceline.domains import Float
 from paceline.errors import SettingError
 from paceline.events import Budget
-from paceline.forecast import Forecast, duration, forecast
+from paceline.forecast import Forecast, forecast
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.base import SchedulerSettings
 from paceline.schedulers.hyperband import Hyperband
 from paceline.schedulers.single_fidelity import FullResource
 from paceline.schedulers.successive_halving import SuccessiveHalving
 from paceline.space import Space
-from paceline.wording import count
+from paceline.space.domains import Float
+from paceline.wording import count, duration
 
 
 class SchedulerName(StrEnum):

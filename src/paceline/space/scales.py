@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, TypeVar
 
-from paceline.scalars import Scalar, identity
+from paceline.space.scalars import Scalar, identity
 
 _Number = TypeVar("_Number", int, float)
 

@@ -1,17 +1,13 @@
 """The search space: which hyperparameters there are, which configs are valid, where they lie in the unit cube.
 
-    space = Space({
-        "lr": Float(1e-4, 1e-1, log=True),
-        "optimizer": Categorical(["sgd", "adam"]),
-        "momentum": Float(0.0, 0.99, when={"optimizer": "sgd"}),
-    })
-    config = space.sample(uniforms_for(seed, "config", trial))
-    point = space.encode(config)                   # NaN where inactive
-    config = space.validate({"lr": 1, ...})        # the config in its one form, or all that is wrong with it at once
-
-Its parts, in reading order, each with the public names that are here too: `scalars` (what a value is), `scales` (the
-map to the unit interval), `conditions` (what ties hyperparameters together), `domains` (one hyperparameter),
-`hierarchy` (what conditions make of several), `configspace` (spaces that are written for ConfigSpace).
+space = Space({
+    "lr": Float(1e-4, 1e-1, log=True),
+    "optimizer": Categorical(["sgd", "adam"]),
+    "momentum": Float(0.0, 0.99, when={"optimizer": "sgd"}),
+})
+config = space.sample(uniforms_for(seed, "config", trial))
+point = space.encode(config)                   # NaN where inactive
+config = space.validate({"lr": 1, ...})        # the config in its one form, or all that is wrong with it at once
 """
 
 from __future__ import annotations
@@ -26,28 +22,12 @@ from typing import Any, NoReturn, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from paceline import configspace, hierarchy
-from paceline.conditions import Constraint, above, below, between
-from paceline.domains import Categorical, Constant, Domain, Float, Integer, Ordinal, domain_from_json
 from paceline.errors import SettingError, SpaceError
 from paceline.rng import UniformSource
-from paceline.scalars import Config, Scalar, collecting, suggestion
-
-__all__ = [
-    "Categorical",
-    "Config",
-    "Constant",
-    "Constraint",
-    "Domain",
-    "Float",
-    "Integer",
-    "Ordinal",
-    "Scalar",
-    "Space",
-    "above",
-    "below",
-    "between",
-]
+from paceline.space import configspace, hierarchy
+from paceline.space.conditions import Constraint
+from paceline.space.domains import Domain, domain_from_json
+from paceline.space.scalars import Config, Scalar, collecting, suggestion
 
 MAX_TRIES = 1000
 """Configs drawn for one sample before the constraints are taken to be too tight."""

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import Any, ClassVar, cast
 
-from paceline.conditions import OneOf, Test, read_when
 from paceline.errors import SpaceError
-from paceline.scalars import Scalar, collecting, identity, is_number, scalar, suggestion
-from paceline.scales import Integers, Linear, Listed, Log, LogIntegers, Scale, Steps
+from paceline.space.conditions import OneOf, Test, read_when
+from paceline.space.scalars import Scalar, collecting, identity, is_number, scalar, suggestion
+from paceline.space.scales import Integers, Linear, Listed, Log, LogIntegers, Scale, Steps
 
 MAX_VALUES = 2**40
 """Beyond it, neighbours could not be told apart by their place in the unit interval (53 bits, less for logarithms)."""

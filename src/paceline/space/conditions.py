@@ -16,7 +16,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from paceline.errors import SpaceError
-from paceline.scalars import Config, Scalar, collecting, identity, is_number, scalar
+from paceline.space.scalars import Config, Scalar, collecting, identity, is_number, scalar
 
 
 @dataclass(frozen=True, slots=True)

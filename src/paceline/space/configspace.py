@@ -24,10 +24,10 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from paceline.conditions import Constraint, OneOf, Range, Test, above, below, between
-from paceline.domains import Categorical, Constant, Domain, Float, Integer, Ordinal
 from paceline.errors import SpaceError
-from paceline.scalars import Config, Scalar, collecting, identity, is_number, suggestion
+from paceline.space.conditions import Constraint, OneOf, Range, Test, above, below, between
+from paceline.space.domains import Categorical, Constant, Domain, Float, Integer, Ordinal
+from paceline.space.scalars import Config, Scalar, collecting, identity, is_number, suggestion
 
 _Entry: TypeAlias = Mapping[str, Any]
 _Tests: TypeAlias = dict[str, Test]

@@ -8,11 +8,11 @@ from dataclasses import replace
 from math import prod
 from typing import Any, cast
 
-from paceline.conditions import OneOf, Test
-from paceline.domains import Domain, domain_or_hint
 from paceline.errors import SpaceError
-from paceline.scalars import Config, Scalar, collecting, scalar, suggestion
-from paceline.scales import Cells
+from paceline.space.conditions import OneOf, Test
+from paceline.space.domains import Domain, domain_or_hint
+from paceline.space.scalars import Config, Scalar, collecting, scalar, suggestion
+from paceline.space.scales import Cells
 
 
 def read_domains(domains: object) -> dict[str, Domain]:
