@@ -208,7 +208,7 @@ def _fill(path: str, n_trials: int) -> None:
     recorder.record([opened, RunStarted("bench", 64, "simulated")], 0.0)
     began = time.perf_counter()
     executor = SimulatedExecutor(UnitTraining(LOSSES), slots=64, report_every=1)
-    driver = Driver(recorder, _Batched(executor, n_trials))
+    driver = Driver(recorder, _Batched(executor))
     from paceline.events import BudgetSet
 
     recorder.record([BudgetSet(Budget(trials=n_trials))], 0.0)
@@ -230,7 +230,7 @@ def _fill(path: str, n_trials: int) -> None:
 class _Batched:
     """Hands a thousand events on at a time: the disk's part of the work is not what is measured here."""
 
-    def __init__(self, executor: SimulatedExecutor, n_trials: int) -> None:
+    def __init__(self, executor: SimulatedExecutor) -> None:
         self.slots = executor.slots
         self.start, self.interrupt, self.close, self.now = (
             executor.start,

@@ -71,4 +71,4 @@ if __name__ == "__main__":
     best = study.incumbent
     print(f"best: trial {best.trial}, accuracy {best.value:.4f} after {best.resource} epochs")
     print(best.config)
-    print("next: `.venv/bin/paceline --storage sqlite:///digits.db status`, `... explain digits 0`, `... replay`")
+    print("Now try: .venv/bin/paceline status --storage sqlite:///digits.db    (or explain, replay, trials, export)")

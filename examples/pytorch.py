@@ -1,7 +1,7 @@
 """PyTorch with checkpoints: model and optimizer are saved when a job is done, and loaded when the trial goes on.
 
-    pip install torch scikit-learn
-    python examples/pytorch.py
+pip install torch scikit-learn
+python examples/pytorch.py
 """
 
 import torch

@@ -64,7 +64,7 @@ class Asker:
         reason = self._gate.reached(now)
         job = None if reason else self._next_job(now)
         if job is None and not self._ledger.running:
-            self._recorder.record([StudyClosed(reason or self._gate.reason_to_close())], now)
+            self._recorder.record([StudyClosed(reason or self._gate.reason_to_close(self._scheduler))], now)
         self._recorder.commit()
         return job
 

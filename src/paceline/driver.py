@@ -164,12 +164,12 @@ class Gate:
             return f"the budget of {self._ledger.budget.minutes:g} minutes is spent"
         return None
 
-    def reason_to_close(self) -> str:
-        """Why nothing runs and nothing can be started."""
-        if not self.may_start:
-            return f"the budget of {self._ledger.budget.trials} trials is spent"
-        if self._ledger.budget.resource is not None:
+    def reason_to_close(self, scheduler: Scheduler) -> str:
+        """Why nothing runs and nothing can be started: what a larger budget would let the scheduler do tells."""
+        if scheduler.decide(may_start=self.may_start) is not None:
             return f"the rest of the budget of {self._ledger.budget.resource} units is too small for the next job"
+        if scheduler.decide() is not None:
+            return f"the budget of {self._ledger.budget.trials} trials is spent"
         return "the scheduler has nothing left to do"
 
 
@@ -227,7 +227,10 @@ class Driver:
             self._watch()
             self._recorder.journal.keep_alive()
         if ledger.closed is None and not self._is_interrupted:
-            record([StudyClosed(self._ending or self._gate.reason_to_close())], self._executor.now())
+            record(
+                [StudyClosed(self._ending or self._gate.reason_to_close(self._scheduler))],
+                self._executor.now(),
+            )
             self._recorder.commit()
             self._refuse_if_all_failed()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -19,7 +22,7 @@ from paceline.events import (
     SchedulerChanged,
     StudyOpened,
 )
-from paceline.journal import Storage
+from paceline.journal import Storage, open_storage
 from paceline.journal.holder import Holder
 from paceline.ledger import Ledger
 from paceline.schedulers.base import SchedulerSettings
@@ -83,6 +86,18 @@ class Plan(msgspec.Struct, frozen=True):
         return facts
 
 
+@contextmanager
+def opening(storage: str | os.PathLike[str] | Storage) -> Iterator[Storage]:
+    """The storage that is meant. One that is opened here is closed again if what is done with it fails."""
+    place = open_storage(storage)
+    try:
+        yield place
+    except BaseException:
+        if place is not storage:
+            place.close()
+        raise
+
+
 def recorded(name: str, storage: Storage) -> StudyOpened | None:
     """The event with which the study begins, if there is a study.
 
@@ -114,6 +129,8 @@ def check_same(plan: Plan, opened: StudyOpened, latest_settings: dict[str, Any],
         problems.append(f"it {_goal(opened.objective)}, not {_goal(plan.objective)}")
     if opened.retries != plan.retries:
         problems.append(f"retries was {opened.retries}, not {plan.retries}")
+    if plan.unit != opened.unit:
+        problems.append(f"the unit was {opened.unit!r}, not {plan.unit!r}")
     if plan.seed is not None and plan.seed != opened.seed:
         problems.append(f"the seed was {opened.seed}, not {plan.seed}")
     problems += SchedulerSettings.from_json(latest_settings).differences(plan.settings)

@@ -1,7 +1,7 @@
 """Randomness comes in through this door.
 
 Each stream is named by (seed, purpose, ids) and by nothing else, so that what is drawn for trial 17 depends neither on
-when it was drawn nor on what was drawn before (DESIGN, section 2). The name is hashed with BLAKE2b, which gives the
+when it was drawn nor on what was drawn before (docs/concepts.md). The name is hashed with BLAKE2b, which gives the
 same bits in every process, on every platform, whatever the interpreter's hash seed.
 
 Two kinds of stream: `uniforms_for` is cheap to make (about 1 µs) and gives the few numbers that one config takes;

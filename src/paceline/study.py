@@ -41,10 +41,10 @@ from paceline.executors.protocol import Executor
 from paceline.folders import study_folder
 from paceline.forecast import forecast
 from paceline.history import Reason, ReplayReport, check, reasons
-from paceline.journal import Entry, Storage, not_found, open_storage
+from paceline.journal import Entry, Journal, Storage, not_found
 from paceline.ledger import Ledger
 from paceline.metrics import Reportable
-from paceline.opening import Plan, check_same, recorded
+from paceline.opening import Plan, check_same, opening, recorded
 from paceline.retention import CheckpointJanitor
 from paceline.samplers.base import Context
 from paceline.schedulers.asha import ASHA
@@ -85,8 +85,9 @@ class Study:
         retries: how often a job that failed is tried again before its trial ranks last.
         points: configs to try first, in this order.
         folder: where checkpoints and workers' logs go; beside the database if not given.
-        keep_checkpoints: how many checkpoints of trials that may go on to keep at most, the most promising; `None` is
-            all. A promoted trial whose checkpoint is gone trains from 0.
+        keep_checkpoints: how many checkpoints to keep, those that cannot be spared (of running jobs, and the
+            incumbent's) and then the most promising; `None` is all that may be needed. A promoted trial whose
+            checkpoint is gone trains from 0.
         max_checkpoint_bytes: how much disk they may take together; `None` is no limit.
 
     Raises:
@@ -128,19 +129,19 @@ class Study:
         self._keep = keep_checkpoints
         self._max_bytes = max_checkpoint_bytes
         base = folder_of(folder)
-        self._storage = open_storage(storage)
-        self._folder = study_folder(name, self._storage.url, base)
-        self._asker: Asker | None = None
-        opened = recorded(name, self._storage)
-        if opened is not None and not _as_recorded:
-            check_same(self._plan, opened, opened.scheduler, self._storage)
-        self._opened = self._plan.opened() if opened is None else opened
-        self._recorder = self._replayed()
-        if opened is not None and _as_recorded:
-            latest = SchedulerSettings.from_json(self._ledger.scheduler_settings)
-            self._plan = msgspec.structs.replace(self._plan, settings=latest)
-        elif opened is not None:
-            check_same(self._plan, opened, self._ledger.scheduler_settings, self._storage)
+        with opening(storage) as self._storage:
+            self._folder = study_folder(name, self._storage.url, base)
+            self._asker: Asker | None = None
+            opened = recorded(name, self._storage)
+            if opened is not None and not _as_recorded:
+                check_same(self._plan, opened, opened.scheduler, self._storage)
+            self._opened = self._plan.opened() if opened is None else opened
+            self._recorder = self._replayed()
+            if opened is not None and _as_recorded:
+                latest = SchedulerSettings.from_json(self._ledger.scheduler_settings)
+                self._plan = msgspec.structs.replace(self._plan, settings=latest)
+            elif opened is not None:
+                check_same(self._plan, opened, self._ledger.scheduler_settings, self._storage)
 
     @classmethod
     def load(
@@ -157,24 +158,24 @@ class Study:
             StudyNotFoundError: there is none of that name.
             StorageError: the storage cannot be opened.
         """
-        place = open_storage(storage)
-        opened = recorded(name, place)
-        if opened is None:
-            raise not_found(name, place)
-        goal: dict[str, Any] = {
-            "maximize" if opened.objective.maximize else "minimize": opened.objective.metric
-        }
-        return cls(
-            name,
-            Space.from_json(opened.space),
-            SchedulerSettings.from_json(opened.scheduler),
-            storage=place,
-            unit=opened.unit,
-            retries=opened.retries,
-            _as_recorded=True,
-            **goal,
-            **more,
-        )
+        with opening(storage) as place:
+            opened = recorded(name, place)
+            if opened is None:
+                raise not_found(name, place)
+            goal: dict[str, Any] = {
+                "maximize" if opened.objective.maximize else "minimize": opened.objective.metric
+            }
+            return cls(
+                name,
+                Space.from_json(opened.space),
+                SchedulerSettings.from_json(opened.scheduler),
+                storage=place,
+                unit=opened.unit,
+                retries=opened.retries,
+                _as_recorded=True,
+                **goal,
+                **more,
+            )
 
     # Running ---------------------------------------------------------------------------------------------------
 
@@ -196,7 +197,7 @@ class Study:
         """Tune until the budget is spent, the scheduler has nothing left to do, or Ctrl-C.
 
         Called again, it continues: jobs that were running when the last driver ended are issued again from their last
-        checkpoints; nothing that was reported is lost and no finished job runs again. The first Ctrl-C lets running
+        checkpoints; nothing that was recorded is lost and no finished job runs again. The first Ctrl-C lets running
         jobs end at their next report, with a checkpoint; the second ends everything at once.
 
         Args:
@@ -243,9 +244,7 @@ class Study:
         with (
             closing(place),
             self._driving(place, budget, observers) as recorder,
-            closing(
-                place
-            ),  # once more, and first: whoever takes the study up finds no worker of this run at work
+            closing(place),  # before the study is let go: the next driver must find no worker at work
             self._shown(recorder, progress, place),
         ):
             driver = Driver(recorder, place)
@@ -378,7 +377,11 @@ class Study:
 
     def refresh(self) -> None:
         """Take in what another process has recorded since."""
-        if self._asker is None:
+        if self._asker is not None:
+            return
+        if self._ledger.opened is None:
+            self._recorder = self._replayed()
+        else:
             self._recorder.replay()
 
     def explain(self, trial: int) -> list[Reason]:
@@ -452,10 +455,19 @@ class Study:
         settings = SchedulerSettings.from_json(self._opened.scheduler)
         return settings.build(Context(self.space, self._opened.seed, ledger))
 
-    def _replayed(self, observers: Sequence[Observer] = ()) -> Recorder:
+    def _replayed(self, observers: Sequence[Observer] = (), journal: Journal | None = None) -> Recorder:
         """A recorder that has taken in all that the journal holds."""
+        opened = recorded(self.name, self._storage)
+        if opened is not None and opened != self._opened:  # by somebody else, since this object was made
+            check_same(self._plan, opened, opened.scheduler, self._storage)
+            self._opened = opened
         ledger = Ledger()
-        recorder = Recorder(self._storage.journal(self.name), ledger, self._build(ledger), observers)
+        recorder = Recorder(
+            self._storage.journal(self.name) if journal is None else journal,
+            ledger,
+            self._build(ledger),
+            observers,
+        )
         recorder.replay()
         return recorder
 
@@ -577,9 +589,15 @@ class Study:
 
     def _held(self, observers: Sequence[Observer]) -> Recorder:
         """A recorder by which this process alone writes to the study."""
-        recorder = self._replayed(observers)
-        recorder.journal.acquire()
-        recorder.replay()  # what was written before this process became the holder
+        journal = self._storage.journal(self.name)
+        journal.acquire()
+        try:
+            recorder = self._replayed(observers, journal)
+            if recorder.ledger.opened is not None:  # its settings may have grown since this object was made
+                check_same(self._plan, self._opened, recorder.ledger.scheduler_settings, self._storage)
+        except BaseException:
+            journal.release()
+            raise
         self._recorder = recorder
         return recorder
 

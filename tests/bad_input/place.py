@@ -136,7 +136,7 @@ class Place:
             check=True,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         if done.stdout:
             name, message = json.loads(done.stdout)

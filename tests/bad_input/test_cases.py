@@ -5,7 +5,9 @@ import subprocess
 import sys
 
 import pytest
-from tests.bad_input.cases import GROUPS, existing, limit_pages
+from tests.bad_input.cases import GROUPS
+from tests.bad_input.cases.case import existing
+from tests.bad_input.cases.saving import limit_pages
 from tests.bad_input.place import ROOT, Place, train
 from tests.bad_input.table import HEAD, outcome, row
 
@@ -141,7 +143,7 @@ def test_a_disk_that_is_really_full(place):
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
 
     error, *rest = done.stdout.splitlines()

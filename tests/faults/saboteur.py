@@ -1,6 +1,6 @@
 """A victim whose first driver kills itself, or has its worker do so, at a named point: see test_kill.py.
 
-    python saboteur.py POINT FOLDER NUMBER SETTINGS
+python saboteur.py POINT FOLDER NUMBER SETTINGS
 """
 
 import os
@@ -11,7 +11,6 @@ from pathlib import Path
 
 from sqlalchemy import event
 
-from paceline.checkpoints import CheckpointStore
 from paceline.events import JobEnded, JobIssued, Outcome, Reported, StudyClosed, StudyOpened
 from paceline.journal.sql import SqlJournal, SqlStorage
 from paceline.testing import victim
@@ -129,7 +128,9 @@ DRIVER_POINTS = {
     "while a promotion is recorded": partial(at_append, "within", promotes),
     "after a promotion is recorded, before it is carried out": partial(at_append, "after", promotes),
     "before a result is recorded": partial(at_append, "before", ends_a_promotion),
-    "after a result is recorded, before the old checkpoint is deleted": partial(at_append, "after", ends_a_promotion),
+    "after a result is recorded, before the old checkpoint is deleted": partial(
+        at_append, "after", ends_a_promotion
+    ),
     "while the old checkpoint is deleted": while_deleting,
     "before the study is closed": partial(at_append, "before", closes),
     "while the study is closed": partial(at_append, "within", closes),

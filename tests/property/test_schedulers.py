@@ -1,4 +1,4 @@
-"""Every scheduler in a hostile world (DESIGN, section 7), and what each of them promises beyond that."""
+"""Every scheduler in a hostile world (docs/writing-a-scheduler.md), and what each of them promises beyond that."""
 
 import math
 
@@ -53,15 +53,15 @@ class AshaMachine(SchedulerMachine):
 
     def promotable(self, bracket):
         """(resource, trial) of what may be promoted: from the highest rung down, the best first."""
-        found = []
+        found, above = [], set()
         for resource, results in reversed(self.rungs(bracket).items()):
-            if resource == self.settings.max_resource:
-                continue
-            for loss, trial in self.permitted(results):
-                was_promoted = self.going_to[trial] > resource and trial not in self.lost
-                is_stopped = self.study.ledger.trials[trial].is_stopped
-                if loss < math.inf and not was_promoted and not is_stopped:
-                    found.append((resource, trial))
+            if resource != self.settings.max_resource:
+                for loss, trial in self.permitted(results):
+                    is_on_its_way = self.going_to[trial] > resource and trial not in self.lost
+                    is_stopped = self.study.ledger.trials[trial].is_stopped
+                    if loss < math.inf and trial not in above and not is_on_its_way and not is_stopped:
+                        found.append((resource, trial))
+            above.update(results)
         return found
 
     def is_repetition(self, decision):

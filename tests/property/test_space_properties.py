@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from paceline.errors import SpaceError
 from paceline.rng import uniforms_for
-from paceline.space.scalars import identity
 from paceline.space import Constraint, Space
+from paceline.space.scalars import identity
 from paceline.testing.strategies import configs, domains, scalars, spaces
 
 SEEDS = st.integers(0, 2**32)

@@ -115,7 +115,7 @@ def test_loading_takes_the_latest_settings(study, tmp_path):
         raised.run(constant, executor="inline", progress=False)
     with Study.load("s", url) as loaded:
         assert loaded.settings == ASHA(max_resource=27)
-    with pytest.raises(StudyMismatchError, match="max_resource=9"):
+    with pytest.raises(StudyMismatchError, match="max_resource was 27, not 9"):
         Study("s", SPACE, ASHA(max_resource=9), storage=url, unit="epoch")
 
 

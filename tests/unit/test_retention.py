@@ -17,7 +17,7 @@ from paceline.events import (
     TrialStopped,
 )
 from paceline.ledger import Ledger
-from paceline.retention import CheckpointJanitor, retained
+from paceline.retention import CheckpointJanitor, Retention, retained
 
 
 class Facts:
@@ -114,6 +114,17 @@ def test_the_best_are_kept_first(keep):
         facts.train(27, loss=0.02),  # finished: it goes on only if max_resource is raised
     ]
     assert retained(facts.ledger, keep=keep) == set(in_order[: max(keep, 1)])
+
+
+def test_the_worst_is_dropped_first():
+    facts = Facts()
+    kept = [facts.train(9 - number) for number in range(4)]
+    job = facts.issue(facts.trial(), 8)
+    retention = Retention(facts.ledger, keep=4)
+    dropped = []
+    facts.listeners.append(lambda event: dropped.extend(retention.apply(event)))
+    facts.report(job)
+    assert dropped == [kept[-1]]
 
 
 def test_bytes_are_limited_too():

@@ -13,7 +13,6 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from paceline.space.domains import domain_from_json
 from paceline.errors import SettingError, SpaceError
 from paceline.rng import Uniforms, uniforms_for
 from paceline.space import (
@@ -28,6 +27,7 @@ from paceline.space import (
     below,
     between,
 )
+from paceline.space.domains import domain_from_json
 
 TUNED = Space(
     {

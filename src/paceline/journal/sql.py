@@ -49,9 +49,10 @@ SYNC_EVERY_S = 0.1
 """How often at most a stream of transactions to SQLite waits for the disk.
 
 A transaction that has returned survives the death of every process: the operating system has it. To survive a power cut
-too it must be on the disk itself, which takes milliseconds. The first transaction after a pause waits for that, so a
-study whose jobs take longer than this loses nothing in either case; one with thousands of reports a second can lose this
-much of its end to a power cut, and is consistent all the same.
+too it must be on the disk itself, which takes milliseconds. The first transaction after a pause waits for that; those
+that follow within this time do not, and are on the disk with the next one that waits, or when the driver next looks up
+(half a second later at most; by ask and tell, or when training in the driver's own process, with the next report). A
+power cut can take that much of the end; the journal is consistent all the same.
 """
 
 
@@ -73,7 +74,11 @@ class SqlStorage:
         is_file = self._engine.url.get_backend_name() == "sqlite"
         self._file = Path(self._engine.url.database or "") if is_file else None
         self.tables = _tables()
-        self._is_ready = self._check_schema()
+        try:
+            self._is_ready = self._check_schema()
+        except BaseException:
+            self.close()
+            raise
 
     def journal(self, study: str) -> SqlJournal:
         """The study's journal."""
@@ -85,7 +90,7 @@ class SqlStorage:
 
     def studies(self) -> list[str]:
         """The names of all studies, in the order of creation."""
-        if not self._is_ready:
+        if not self._has_tables():
             return []
 
         table = self.tables.studies
@@ -95,7 +100,7 @@ class SqlStorage:
 
     def holder(self, study: str) -> str | None:
         """Who drives the study at this moment, for people; `None` if nobody does."""
-        if not self._is_ready:
+        if not self._has_tables():
             return None
         table = self.tables.studies
         query = select(table.c.holder, table.c.heard_at).where(table.c.name == study)
@@ -125,7 +130,7 @@ class SqlStorage:
 
     def study_id(self, study: str) -> int | None:
         """The number under which the study's events are kept."""
-        if not self._is_ready:
+        if not self._has_tables():
             return None
 
         table = self.tables.studies
@@ -135,7 +140,7 @@ class SqlStorage:
 
     def make_ready(self) -> None:
         """Create the tables: done before the first write, so that looking at a database changes nothing."""
-        if self._is_ready:
+        if self._has_tables():
             return
 
         self._use_write_ahead_log()
@@ -144,9 +149,8 @@ class SqlStorage:
                 # sqlite3 begins no transaction for CREATE TABLE: a kill in between would leave half of them.
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             self.tables.metadata.create_all(connection)
-            if (
-                connection.scalar(select(self.tables.schema.c.version)) is None
-            ):  # or made by somebody else meanwhile
+            # Somebody else may have made all of it while this process waited for its turn.
+            if connection.scalar(select(self.tables.schema.c.version)) is None:
                 connection.execute(insert(self.tables.schema).values(version=SCHEMA_VERSION))
         self._is_ready = True
 
@@ -178,14 +182,20 @@ class SqlStorage:
             cause = str(getattr(error, "orig", None) or error).strip()
             raise StorageError(f"{self.url}: could not {doing}: {cause}. {_advice(cause)}") from error
 
+    def _has_tables(self) -> bool:
+        """Whether there is anything to read. Asked again until there is: somebody else may make it meanwhile."""
+        self._is_ready = self._is_ready or self._check_schema()
+        return self._is_ready
+
     def _check_schema(self) -> bool:
         """Whether the tables are there, in this version."""
         if self._file is not None and not self._file.exists():
             return False  # to connect would create it
 
         with self.transaction("open the database") as connection:
-            if not inspect(connection).has_table(self.tables.schema.name):
-                self._refuse_what_is_anothers(inspect(connection).get_table_names())
+            names = inspect(connection).get_table_names()  # asked once: they may be made at this very moment
+            if self.tables.schema.name not in names:
+                self._refuse_what_is_anothers(names)
                 return False
             version = connection.scalar(select(self.tables.schema.c.version))
         if not isinstance(version, int):

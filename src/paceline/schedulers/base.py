@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from paceline.decisions import Decision, ResumeTrial
+from paceline.decisions import Decision, ResumeTrial, StartTrial, StopTrial
 from paceline.errors import SettingError
 from paceline.events import (
     AnyEvent,
@@ -259,7 +259,13 @@ class Scheduler(ABC):
         return self._explain(decision)
 
     def _explain(self, decision: Decision) -> Explanation:
-        return Explanation(f"a new config, to be trained to {getattr(decision, 'target', '?')}")
+        match decision:
+            case StartTrial():
+                return Explanation(f"a new config, to be trained to {decision.target}")
+            case ResumeTrial():
+                return Explanation(f"it goes on to {decision.target}")
+            case StopTrial():
+                return Explanation(decision.reason)
 
     def standing(self, trial: TrialId) -> Explanation:
         """Where a trial stands now, and what it waits for."""

@@ -9,7 +9,7 @@ Two readings of the number of configs that start a bracket with s halvings, both
     "paper"       ⌈(s_max+1)·η^s / (s+1)⌉      81, 34, 15, 8, 5     Li et al. 2018, algorithm 1, line 2
     "hpbandster"  ⌊(s_max+1) / (s+1)⌋·η^s      81, 27,  9, 6, 5     the BOHB authors' code; also the paper's own table
 
-The second starts up to 40 % fewer configs; BOHB (Falkner et al. 2018) was measured with it.
+The second starts up to 40 % fewer configs; the experiments of BOHB (Falkner et al. 2018) ran that code.
 """
 
 from __future__ import annotations

@@ -128,8 +128,11 @@ class Rung:
             return
         self.promoted.discard(trial)
         entry = (self.results[trial], trial)
-        if entry not in self._open:  # it is there still if a policy promoted it out of order
-            heappush(self._open, entry)
+        if entry[0] < math.inf:
+            heappush(
+                self._open, entry
+            )  # twice, if a policy promoted it out of order: it leaves the heap twice too
+            self._tidy()
 
     def withdraw(self, trial: TrialId) -> None:
         """The trial was stopped: its result still counts, and it is never promoted from here."""

@@ -3,6 +3,7 @@
 `schedulers`   a hostile world that drives any scheduler, as a Hypothesis state machine
 `journals`     what every journal keeps, as tests to inherit
 `faults`       crashes at a chosen write
+`killing`      a real study whose processes are killed: `victim` is its program, `audit` looks at what is left
 `studies`      studies driven by hand, or in virtual time across crashes
 `snapshots`    the whole state of an object, to compare
 

@@ -7,7 +7,7 @@
 and pytest finds the rest. Each test names the rule at the head of `paceline.executors.protocol` that it is about. None
 waits for time to pass: training stands at a gate until the test has seen what it waits for.
 """
-# ruff: noqa: D102, S101 - tests are made of asserts, and their names say what they are about
+# ruff: noqa: D102 - tests are made of asserts, and their names say what they are about
 
 from __future__ import annotations
 

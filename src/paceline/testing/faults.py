@@ -18,6 +18,7 @@ from typing import Literal
 
 import msgspec
 
+from paceline.events import AnyEvent
 from paceline.journal import Entry, Journal
 
 
@@ -70,6 +71,10 @@ class CrashingJournal:
     def read(self) -> Iterator[Entry]:
         """See `Journal.read`."""
         return self._journal.read()
+
+    def first(self) -> AnyEvent | None:
+        """See `Journal.first`."""
+        return self._journal.first()
 
     def append(self, entries: Sequence[Entry]) -> None:
         """See `Journal.append`.

@@ -223,7 +223,8 @@ class Victim:
         self._read = max(self._read, self.entries(), key=len)
 
     def _torn_checkpoints(self) -> Iterator[str]:
-        for key in self.store.keys():
+        keys = self.store.keys()
+        for key in keys:
             if not is_whole(self.store.path(key), key):
                 yield f"checkpoint {key} is there and not whole"
 

@@ -7,7 +7,8 @@ are equal, and a replay has worked if its snapshot equals the live one. Nothing 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 from enum import Enum
 from types import FunctionType, MethodType
 from typing import Any
@@ -60,7 +61,7 @@ class _Camera:
                 yield msgspec.msgpack.encode(list(value) if isinstance(value, deque) else value)
             except (TypeError, OverflowError):
                 yield from self._items(value)
-        elif isinstance(value, Set):
+        elif isinstance(value, AbstractSet):
             yield from sorted(map(self.take, value), key=repr)
         elif isinstance(value, np.ndarray):
             yield (value.dtype.str, value.shape, value.tobytes())

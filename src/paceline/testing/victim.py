@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from paceline import ASHA, Budget, Float, Study, SuccessiveHalving
-from paceline.events import Config, Reported, StudyClosed, TrialCreated
+from paceline.events import Config, Reported, StudyClosed, TrialCreated, TrialId
 from paceline.journal import Entry
 from paceline.testing.audit import Work
 from paceline.worker import TrialHandle
@@ -174,7 +174,7 @@ def wrong_losses(entries: Sequence[Entry]) -> Iterator[str]:
     """Recorded losses that are not those of a training which nobody has disturbed."""
     configs = {event.trial.id: event.trial.config for _, event in entries if isinstance(event, TrialCreated)}
     reports = [event for _, event in entries if isinstance(event, Reported)]
-    reached: dict[int, int] = {}
+    reached: dict[TrialId, int] = {}
     for report in reports:
         reached[report.trial] = max(report.resource, reached.get(report.trial, 0))
     expected = {trial: undisturbed_losses(configs[trial], n_units) for trial, n_units in reached.items()}

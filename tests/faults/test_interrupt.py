@@ -1,0 +1,129 @@
+"""Ctrl-C once lands, twice stops at once; SIGTERM lands; whoever is let in next finds nobody at work."""
+
+import os
+import signal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from paceline import ASHA, Budget, Float, Study
+from paceline.events import JobEnded, Outcome, Reported
+from paceline.testing.audit import Audit
+from paceline.testing.killing import DEADLINE_S, Victim, state_of
+from paceline.testing.victim import Settings
+
+ENDLESS = Settings(trials=1000, pace_s=0.02)
+SLOW = Settings(trials=1000, pace_s=DEADLINE_S)
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes by /proc")
+
+
+def running(folder, settings):
+    """A study whose two workers train."""
+    victim = Victim(folder, settings)
+    victim.start()
+    assert victim.wait_until(lambda: len({item.pid for item in victim.work()}) == 2)
+    return victim
+
+
+def assert_well(victim):
+    assert victim.survivors() == []
+    assert victim.audit() == []
+
+
+def assert_goes_on(victim):
+    """The same command with a budget that ends it."""
+    n_trials = len({item.trial for item in victim.work()})
+    victim.settings = msgspec.structs.replace(victim.settings, trials=n_trials + 2, pace_s=0.0)
+    victim.run_to_end()
+    assert victim.has_closed()
+    assert_well(victim)
+
+
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_once_lands_and_no_unit_is_trained_twice(tmp_path, number):
+    victim = running(tmp_path, ENDLESS)
+    victim.signal(number)
+    assert victim.wait() == 0
+    assert "Landing: running jobs end at their next report" in victim.output()
+    assert not victim.has_closed()
+    assert_well(victim)
+    events = [event for _, event in victim.entries()]
+    paused = [event for event in events if isinstance(event, JobEnded) and event.outcome is Outcome.LOST]
+    for end in paused:
+        assert "paused" in end.error
+        last = [event for event in events if isinstance(event, Reported) and event.job == end.job][-1]
+        assert last.checkpoint is not None
+    assert_goes_on(victim)
+    assert Audit(victim.entries(), victim.work(), victim.store).n_repeated == 0
+
+
+@needs_proc
+def test_twice_stops_now(tmp_path):
+    victim = running(tmp_path, SLOW)
+    victim.signal(signal.SIGINT)
+    assert victim.wait_until(lambda: "Landing" in victim.output())
+    victim.signal(signal.SIGINT)
+    assert victim.wait(DEADLINE_S / 2) == -signal.SIGINT, "long before the next report"
+    assert "KeyboardInterrupt" in victim.output()
+    assert not victim.has_closed()
+    assert_well(victim)
+    assert_goes_on(victim)
+
+
+@needs_proc
+def test_a_terminals_ctrl_c_reaches_the_driver_alone(tmp_path):
+    """A terminal sends it to all processes of its foreground group: were workers among them, none could land."""
+    victim = running(tmp_path, SLOW)
+    try:
+        groups = {os.getpgid(pid) for pid in (victim.driver.pid, *victim.workers())}
+        assert len(groups) == 3
+    finally:
+        victim.kill()
+    assert victim.survivors() == []
+
+
+@needs_proc
+def test_a_worker_that_is_stopped_counts_as_hanging(tmp_path):
+    victim = running(tmp_path, Settings(max_resource=9, trials=12, patience_s=0.5, pace_s=0.02))
+    training = [pid for pid in victim.workers() if state_of(pid, victim.work()) == "training"]
+    stopped = training[0] if training else victim.workers()[0]
+    os.kill(stopped, signal.SIGSTOP)
+    assert victim.wait() == 0, victim.output()
+    assert victim.has_closed()
+    assert_well(victim)
+    errors = [event.error or "" for _, event in victim.entries() if isinstance(event, JobEnded)]
+    assert any(
+        f"worker process {stopped} was killed, because it had not reported for" in text for text in errors
+    )
+
+
+def test_the_study_is_held_until_the_workers_are_gone(tmp_path):
+    """Whoever takes it up next would share the GPUs with them, and sweep away what they are saving."""
+    held = []
+
+    class Place:
+        slots = 1
+
+        def start(self, assignment):
+            raise KeyboardInterrupt
+
+        def wait(self, deliver, timeout_s):
+            raise AssertionError("nothing was started")
+
+        def interrupt(self):
+            pass
+
+        def now(self):
+            return 0.0
+
+        def close(self):
+            held.append(study.storage.holder("held"))
+
+    study = Study("held", {"x": Float(0, 1)}, ASHA(max_resource=3), storage=tmp_path / "study.db")
+    with pytest.raises(KeyboardInterrupt):
+        study.run(lambda _: 0.5, executor=Place(), budget=Budget(trials=1), progress=False)
+    assert held[0] is not None
+    assert study.storage.holder("held") is None

@@ -1,0 +1,135 @@
+"""A driver that dies before and after every single write: the next one brings the study to a legal end."""
+
+from contextlib import suppress
+
+import pytest
+
+from paceline.errors import JournalConflict
+from paceline.events import Budget, JobEnded, JobIssued, Outcome, TrialCreated, encode
+from paceline.journal import MemoryJournal
+from paceline.samplers.grid import Grid
+from paceline.schedulers.asha import ASHA
+from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.single_fidelity import FullResource
+from paceline.schedulers.successive_halving import SuccessiveHalving
+from paceline.testing.faults import Crash, CrashingJournal, CrashPoint, crash_points
+from paceline.testing.snapshots import snapshot
+from paceline.testing.studies import Puppet, drive
+
+TRIALS = Budget(trials=10)
+SCHEDULERS = {
+    "random": (FullResource(max_resource=3), TRIALS),
+    "grid": (FullResource(max_resource=2, sampler=Grid(resolution={"x": 2, "n": 4})), None),
+    "halving": (SuccessiveHalving(max_resource=9), None),
+    "waiting": (SuccessiveHalving(max_resource=4, reduction_factor=2, brackets=2, overlap=False), None),
+    "hyperband": (Hyperband(max_resource=4, reduction_factor=2), None),
+    "asha": (ASHA(max_resource=9), TRIALS),
+    "retraining": (ASHA(max_resource=4, reduction_factor=2, resume=False), TRIALS),
+    "stopping": (ASHA(max_resource=4, reduction_factor=2, variant="stop"), TRIALS),
+    "brackets": (ASHA(max_resource=4, reduction_factor=2, brackets=2), Budget(resource=30)),
+    "infinite": (ASHA(max_resource=None, reduction_factor=2), TRIALS),
+}
+
+
+class Training:
+    """Learning curves that cross, training times that differ, and now and then a trial that diverges."""
+
+    def metrics(self, trial, config, resource):
+        loss = (trial * 7 % 11) / 11 + (trial * 5 % 7) / (7 * resource)
+        return {"loss": None if trial % 6 == 4 else loss}
+
+    def seconds(self, trial, config, resource):
+        return resource * (1 + trial % 3 / 10)
+
+
+def run(journal, name):
+    scheduler, budget = SCHEDULERS[name]
+    return drive(journal, scheduler, Training(), slots=3, budget=budget, report_every=1)
+
+
+def configs_of(entries):
+    return {event.trial.id: event.trial.config for _, event in entries if isinstance(event, TrialCreated)}
+
+
+def assert_legal_end(entries, recorder):
+    """Closed, with nothing running; no finished job was issued again, so each (trial, resource) counts once."""
+    assert recorder.ledger.closed is not None
+    issued, finished, ended = {}, set(), set()
+    for _, event in entries:
+        if isinstance(event, JobIssued):
+            assert event.job.id == len(issued)
+            assert (event.job.trial, event.job.target) not in finished
+            issued[event.job.id] = event.job
+        elif isinstance(event, JobEnded):
+            assert event.job not in ended
+            ended.add(event.job)
+            if event.outcome is Outcome.COMPLETED:
+                finished.add((event.trial, issued[event.job].target))
+    assert ended == issued.keys()
+    in_rungs = [rung.n_results for bracket in recorder.scheduler.view() for rung in bracket.rungs]
+    assert not in_rungs or sum(in_rungs) == len(finished)
+
+
+def assert_replays(entries, recorder, name):
+    """The fold of what was written is the state of the driver that wrote it; times apart, which no decision reads."""
+    folded = Puppet(SCHEDULERS[name][0], lines=[encode(event) for _, event in entries])
+    ignore = ("space", "_drawn", "_remaining", "elapsed_s", "_last_at")
+    live, again = (snapshot((each.ledger, each.scheduler), ignore=ignore) for each in (recorder, folded))
+    assert live == again
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_crash_at_any_write_loses_nothing(name):
+    uncrashed = MemoryJournal()
+    assert_legal_end(uncrashed.entries, run(uncrashed, name))
+    configs = configs_of(uncrashed.entries)
+    n_crashes = 0
+    for point in crash_points():
+        crashing = CrashingJournal(MemoryJournal(entries := []), point)
+        with suppress(Crash):
+            run(crashing, name)
+        if not crashing.has_crashed:
+            break
+        n_crashes += 1
+        written = list(entries)
+        recorder = run(MemoryJournal(entries), name)
+        assert entries[: len(written)] == written
+        assert_legal_end(entries, recorder)
+        assert_replays(entries, recorder, name)
+        drawn = configs_of(entries)  # what is drawn for a trial depends on its id alone
+        assert all(drawn[trial] == configs[trial] for trial in drawn.keys() & configs.keys())
+        if SCHEDULERS[name][1] in (TRIALS, None):
+            assert drawn.keys() == configs.keys()
+    assert n_crashes == 2 * crashing.n_appends > 20
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_study_survives_drivers_that_die_one_after_the_other(name):
+    entries, n_crashes, has_crashed = [], 0, True
+    while has_crashed:
+        crashing = CrashingJournal(MemoryJournal(entries), CrashPoint(2 + n_crashes % 3, "after"))
+        with suppress(Crash):
+            recorder = run(crashing, name)
+        has_crashed = crashing.has_crashed
+        n_crashes += has_crashed
+    assert n_crashes > 2
+    assert_legal_end(entries, recorder)
+    assert_replays(entries, recorder, name)
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_a_second_driver_fails_on_its_first_write(name):
+    class Overtaken(MemoryJournal):
+        """After its driver has read it, and before that driver writes, another one takes the study to its end."""
+
+        def read(self):
+            yield from super().read()
+            run(MemoryJournal(self.entries), name)
+            at_the_end.extend(self.entries)
+
+    entries, at_the_end = [], []
+    with suppress(Crash):
+        run(CrashingJournal(MemoryJournal(entries), CrashPoint(5, "after")), name)
+    with pytest.raises(JournalConflict):
+        run(Overtaken(entries), name)
+    assert entries == at_the_end

@@ -1,0 +1,115 @@
+"""Virtual time."""
+
+import statistics
+
+import pytest
+
+from paceline.events import Budget, JobEnded, JobIssued, Outcome, Reported, StudyClosed
+from paceline.schedulers.asha import ASHA
+from paceline.schedulers.single_fidelity import RandomSearch
+from paceline.simulation import UnitTraining, simulate
+from paceline.space import Float
+
+SPACE = {"x": Float(0, 1)}
+LOSSES = [(37 * i) % 101 / 101 for i in range(101)]
+
+
+def study(scheduler=None, trials=50, **more):
+    return simulate(
+        scheduler or RandomSearch(max_resource=10),
+        SPACE,
+        UnitTraining(LOSSES),
+        budget=Budget(trials=trials),
+        **more,
+    )
+
+
+def running_times(result):
+    began, times = {}, []
+    for at, event in result.entries:
+        if isinstance(event, JobIssued):
+            began[event.job.id] = at
+        elif isinstance(event, JobEnded):
+            times.append(at - began[event.job])
+    return times
+
+
+@pytest.mark.parametrize("workers", [1, 3, 500])
+def test_no_more_jobs_run_than_there_are_workers_and_none_idles(workers):
+    result = study(ASHA(max_resource=9), workers=workers)
+    running, most = 0, 0
+    for _, event in result.entries:
+        running += isinstance(event, JobIssued) - isinstance(event, JobEnded)
+        most = max(most, running)
+    assert most == min(workers, 50)
+
+
+def test_one_worker_trains_one_job_after_the_other():
+    result = study(workers=1)
+    assert result.ledger.elapsed_s == 50 * 10
+    assert result.ledger.trained == 500
+
+
+def test_time_is_the_work_divided_by_the_workers():
+    assert study(workers=10).ledger.elapsed_s == 50
+
+
+def test_stragglers_take_one_plus_a_half_normal_as_long():
+    times = running_times(study(trials=4000, workers=8, straggler_sd=0.5))
+    assert min(times) >= 10
+    assert statistics.mean(times) == pytest.approx(10 * (1 + 0.5 * 0.798), rel=0.02)
+
+
+def test_jobs_survive_as_the_drop_rate_says():
+    result = study(trials=4000, workers=8, drop_rate=0.02)
+    ends = result.ledger.outcomes
+    assert ends[Outcome.COMPLETED] == 4000
+    assert ends[Outcome.COMPLETED] / sum(ends.values()) == pytest.approx(0.98**10, rel=0.02)
+
+
+def test_a_dropped_job_can_count_against_its_trial():
+    result = study(trials=300, workers=8, drop_rate=0.02, drop_outcome=Outcome.FAILED, retries=0)
+    assert result.ledger.outcomes[Outcome.LOST] == 0
+    assert (
+        sum(state.has_failed for state in result.ledger.trials) == result.ledger.outcomes[Outcome.FAILED] > 0
+    )
+
+
+def test_reports_come_as_often_as_asked():
+    result = study(trials=1, report_every=4)
+    assert [(at, event.resource) for at, event in result.entries if isinstance(event, Reported)] == [
+        (4, 4),
+        (8, 8),
+        (10, 10),
+    ]
+
+
+def test_virtual_minutes_end_a_study_and_land_its_jobs():
+    result = simulate(
+        RandomSearch(max_resource=100),
+        SPACE,
+        UnitTraining(LOSSES),
+        workers=2,
+        budget=Budget(minutes=2.5),
+        report_every=1,
+    )
+    at, event = result.entries[-1]
+    assert event == StudyClosed("the budget of 2.5 minutes is spent")
+    assert 150 <= at <= 151
+    assert result.ledger.outcomes == {Outcome.COMPLETED: 2, Outcome.LOST: 2}
+
+
+def test_a_resource_budget_is_never_exceeded():
+    for limit in range(1, 60, 7):
+        result = simulate(
+            ASHA(max_resource=9), SPACE, UnitTraining(LOSSES), workers=3, budget=Budget(resource=limit)
+        )
+        assert result.ledger.trained <= limit
+        assert result.ledger.closed
+
+
+def test_the_limit_that_comes_first_counts():
+    budget = Budget(trials=40, resource=10_000, target=0.02)
+    result = simulate(RandomSearch(), SPACE, UnitTraining(LOSSES), budget=budget)
+    assert result.ledger.closed == "the target of 0.02 was reached"
+    assert len(result.ledger.trials) < 40
