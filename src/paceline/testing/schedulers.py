@@ -1,7 +1,7 @@
 """A hostile world for any scheduler, as a Hypothesis state machine.
 
-Subclass `SchedulerMachine`, name the settings, and let Hypothesis look for a history in which one of the rules of
-one of these promises is broken:
+Subclass `SchedulerMachine`, name the settings, and let Hypothesis look for a history in which one of these promises is
+broken:
 
     class MyMachine(SchedulerMachine):
         settings_under_test = MyScheduler(max_resource=9)
