@@ -37,7 +37,7 @@ import msgspec
 from paceline.events import JobEnded, Outcome
 from paceline.testing.audit import Audit
 from paceline.testing.killing import Victim, state_of
-from paceline.testing.victim import Mark, Settings
+from paceline.testing.victim import NAME, Mark, Settings
 
 ALWAYS = "nothing recorded lost, no process left, jobs once, losses right, checkpoints whole and kept, replay equal"
 
@@ -52,6 +52,9 @@ PHASES: dict[str, Mark] = {
 
 WEIGHTS = {"importing": 2, "opening": 3, "starting": 3, "running": 13, "closing": 3}
 """How often it is killed in each."""
+
+KILLS_PER_STUDY = 12
+"""Of workers: each study is to come to its end by its own strength."""
 
 SMALL_DISK = "600k"
 
@@ -187,7 +190,7 @@ def kill_workers(n_kills: int, random: Random, folder: Path) -> list[Row]:
         killed: list[int] = []
         victim.start()
         victim.wait_until(lambda victim=victim: bool(victim.work()))  # type: ignore[misc]
-        while victim.is_running and n_done(rows.values()) < n_kills:
+        while victim.is_running and len(killed) < KILLS_PER_STUDY and n_done(rows.values()) < n_kills:
             time.sleep(random.uniform(0, 0.4))
             worker, state = choose_worker(victim, random, killed)
             with suppress(ProcessLookupError):
@@ -339,15 +342,15 @@ def fill_disks(times: int, folder: Path) -> list[Row]:
         row = Row(f"{what}: disk full", "an error that names the place; goes on once there is room")
         rows.append(row)
         for number in range(times):
-            disk = folder / f"{what}-{number}"
+            disk = folder / f"disk-of-{what}-{number}"
             disk.mkdir(parents=True)
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "none", disk], check=True)
-            if what == "checkpoints":
-                victim = Victim(disk, Settings(seed=number, padding_bytes=1 << 16))
-            else:
-                victim = Victim(folder / str(number), Settings(seed=number, journal_folder=str(disk)))
+            settings = Settings(seed=number, padding_bytes=1 << 16 if what == "checkpoints" else 0)
+            victim = Victim(folder / f"{what}-{number}", settings)
+            place = victim.folder / ("study.db" if what == "journal" else NAME)
+            place.symlink_to(disk if what == "checkpoints" else disk / place.name)
             victim.start()
-            expect_trouble(row, victim, disk)
+            expect_trouble(row, victim, place)
             subprocess.run(["mount", "-o", "remount,size=1g", disk], check=True)
             row.bring_to_end(victim)
             row.times += 1

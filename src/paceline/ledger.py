@@ -13,7 +13,9 @@ from typing import assert_never
 
 import msgspec
 
+from paceline.errors import SchemaError
 from paceline.events import (
+    SCHEMA_VERSION,
     AnyEvent,
     Budget,
     BudgetSet,
@@ -195,6 +197,9 @@ class Ledger:
         Args:
             event: what happened.
             at: when it was recorded, in seconds; it only adds up to the minutes of the study's budget.
+
+        Raises:
+            SchemaError: a newer version opened the study.
         """
         if self._last_at is not None and not isinstance(event, RunStarted):  # between two runs nobody works
             self.elapsed_s += max(0.0, at - self._last_at)
@@ -211,10 +216,7 @@ class Ledger:
             case TrialStopped():
                 self.trials[event.trial].is_stopped = True
             case StudyOpened():
-                self.opened = event
-                self.scheduler_settings = event.scheduler
-                self.objective = event.objective
-                self.retries = event.retries
+                self._open(event)
             case SchedulerChanged():
                 self.scheduler_settings = event.scheduler
                 self.closed = None
@@ -231,6 +233,17 @@ class Ledger:
                 self.closed = event.reason
             case _:
                 assert_never(event)
+
+    def _open(self, event: StudyOpened) -> None:
+        if event.schema > SCHEMA_VERSION:
+            raise SchemaError(
+                f"the study was written with schema {event.schema}, and this Paceline knows up to {SCHEMA_VERSION}. "
+                "Upgrade Paceline to open it; nothing was changed."
+            )
+        self.opened = event
+        self.scheduler_settings = event.scheduler
+        self.objective = event.objective
+        self.retries = event.retries
 
     def _create(self, trial: Trial) -> None:
         self.trials.append(TrialState(trial))
@@ -282,7 +295,7 @@ class Ledger:
         self.outcomes[event.outcome] += 1
         if state.resource >= job.target:
             state.failures = 0
-        elif event.outcome is Outcome.FAILED:
+        elif event.outcome is not Outcome.LOST:  # it failed, or ended without the report that it owed
             state.failures += 1
             state.has_failed = state.failures > self.retries
 

@@ -106,6 +106,7 @@ def _subclasses(cls: type[Settings]) -> Iterator[type[Any]]:
 
 
 def _value(value: Any) -> Any:
-    if isinstance(value, Mapping) and "type" in value:
+    # In a dict by hyperparameter, "type" may be one of them: there, a number stands under it.
+    if isinstance(value, Mapping) and isinstance(value.get("type"), str):
         return Settings.from_json(value)
     return value

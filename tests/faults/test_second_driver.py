@@ -69,7 +69,7 @@ def test_the_second_driver_is_told_who_is_at_work_and_writes_nothing(victim, tmp
 def test_a_dead_driver_that_nobody_has_asked_for_holds_nothing(victim):
     victim.driver.kill()
     os.waitid(os.P_PID, victim.driver.pid, os.WEXITED | os.WNOWAIT)  # dead, and still listed: a zombie
-    storage = open_storage(storage_url(victim.folder, victim.settings))
+    storage = open_storage(storage_url(victim.folder))
     assert storage.holder(NAME) is None
     journal = storage.journal(NAME)
     journal.acquire()

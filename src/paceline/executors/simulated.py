@@ -18,6 +18,7 @@ from typing import Protocol
 
 import msgspec
 
+from paceline.errors import SettingError
 from paceline.events import Checkpoint, Config, Job, JobEnded, Metrics, Outcome, Reported, TrialId
 from paceline.executors.protocol import Assignment, Deliver, ExecutorEvent
 from paceline.rng import generator_for
@@ -59,6 +60,9 @@ class SimulatedExecutor:
         drop_outcome: `LOST` or `FAILED`.
         report_every: report at multiples of this resource too; `None` is at the target only.
         saves_checkpoints: whether a job's end can be gone on from.
+
+    Raises:
+        SettingError: a setting is wrong.
     """
 
     def __init__(
@@ -74,6 +78,12 @@ class SimulatedExecutor:
         saves_checkpoints: bool = True,
     ) -> None:
         at_least("workers", slots, 1)
+        if not straggler_sd >= 0:
+            raise SettingError("straggler_sd", straggler_sd, expected="a number of at least 0")
+        if not 0 <= drop_rate < 1:
+            raise SettingError("drop_rate", drop_rate, expected="a probability below 1")
+        if report_every is not None:
+            at_least("report_every", report_every, 1)
         self.slots = slots
         self._training = training
         self._seed = seed
@@ -139,7 +149,7 @@ class SimulatedExecutor:
         checkpoint = None
         if self._saves and (is_last or self._is_interrupted):
             checkpoint = Checkpoint(f"{job.trial}/{resource}-{job.id}", resource)
-        metrics = self._training.metrics(job.trial, run.config, resource)
+        metrics = _as_recorded(self._training.metrics(job.trial, run.config, resource))
         events: list[ExecutorEvent] = [Reported(job.id, job.trial, resource, metrics, seconds, checkpoint)]
         if is_last:
             events.append(JobEnded(job.id, job.trial, Outcome.COMPLETED))
@@ -162,3 +172,10 @@ class SimulatedExecutor:
         when = min(run.began + seconds * run.stretch, run.drops_at)
         self._n_queued += 1
         heappush(self._queue, (when, self._n_queued, run))
+
+
+def _as_recorded(metrics: Metrics) -> Metrics:
+    """As a worker reports them: a value that is not finite is `None`."""
+    return {
+        name: None if value is None or not math.isfinite(value) else value for name, value in metrics.items()
+    }

@@ -77,7 +77,10 @@ class Link:
 
     def tell(self, message: Message) -> None:
         """Send a message to the driver."""
-        self._connection.sendall(frame(message))
+        try:
+            self._connection.sendall(frame(message))
+        except ConnectionError:  # noticed before the listener has
+            _follow_the_driver()
 
     def next_assignment(self) -> Assignment | None:
         """Wait for the next job; `None` when there are no more."""

@@ -82,7 +82,7 @@ class MemoryStorage:
         """
         if not self.exists(study):
             raise not_found(study, self)
-        del self._studies[study]
+        self._studies.pop(study).clear()  # so that whoever has read it is behind, and can write nothing more
 
     def close(self) -> None:
         """Nothing is held."""

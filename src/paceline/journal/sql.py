@@ -86,7 +86,7 @@ class SqlStorage:
 
     def exists(self, study: str) -> bool:
         """Whether there is a study of that name."""
-        return self.study_id(study) is not None
+        return study in self.studies()
 
     def studies(self) -> list[str]:
         """The names of all studies, in the order of creation."""
@@ -117,12 +117,16 @@ class SqlStorage:
             JournalConflict: somebody is driving it.
         """
         number = self.study_id(study)
-        if number is None:
+        if number is None or not self.exists(study):
             raise not_found(study, self)
-        self.journal(study).acquire()
-        with self.transaction(f"delete study {study!r}") as connection:
-            connection.execute(delete(self.tables.events).where(self.tables.events.c.study == number))
-            connection.execute(delete(self.tables.studies).where(self.tables.studies.c.id == number))
+        journal = self.journal(study)
+        journal.acquire()
+        try:
+            with self.transaction(f"delete study {study!r}") as connection:
+                connection.execute(delete(self.tables.events).where(self.tables.events.c.study == number))
+                connection.execute(delete(self.tables.studies).where(self.tables.studies.c.id == number))
+        finally:
+            journal.release()
 
     def close(self) -> None:
         """Close all connections."""
@@ -290,6 +294,8 @@ class SqlJournal:
             JournalConflict: somebody else has written since; nothing was added.
             StorageError: the database failed; nothing was added.
         """
+        if not entries:
+            return
         number = self._study_number()
         rows = [
             {"study": number, "seq": seq, "at": at, "event": encode(event)}
@@ -321,7 +327,9 @@ class SqlJournal:
         with self._storage.transaction(f"take up study {self._study!r}") as connection:
             row = connection.execute(
                 select(table.c.holder, table.c.heard_at).where(table.c.id == number)
-            ).one()
+            ).one_or_none()
+            if row is None:  # it was deleted
+                raise self._conflict()
             holder = living_holder(row.holder, row.heard_at)
             if holder is not None:
                 raise self._held_by(holder, now - row.heard_at)
@@ -459,6 +467,7 @@ def _refuse_bad_file(path: Path, url: str) -> None:
 def _set_up_sqlite(connection: Any, _: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA busy_timeout = 30000")
+    cursor.execute("PRAGMA foreign_keys = ON")  # nobody can write to a study that was deleted
     cursor.close()
 
 
@@ -476,6 +485,7 @@ class _Tables:
             Column("name", Text, nullable=False, unique=True),
             Column("holder", Text),
             Column("heard_at", Float, nullable=False, default=0.0),
+            sqlite_autoincrement=True,  # a deleted study's number is never given to another: it is part of the fence
         )
         self.events = Table(
             "paceline_events",

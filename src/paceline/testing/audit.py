@@ -15,6 +15,7 @@ import msgspec
 
 from paceline.checkpoints import CheckpointStore
 from paceline.events import (
+    AnyEvent,
     Checkpoint,
     Job,
     JobEnded,
@@ -77,6 +78,11 @@ class JobRecord(msgspec.Struct):
         """Whether it reported at its target."""
         return self.end is not None and self.end.outcome is Outcome.COMPLETED
 
+    @property
+    def has_reached_target(self) -> bool:
+        """Whether it reported there, however it then ended."""
+        return bool(self.reports) and self.reports[-1].resource == self.job.target
+
     def __str__(self) -> str:
         job = self.job
         return f"job {job.id} (trial {job.trial}, {job.start} to {job.target}, attempt {job.attempt})"
@@ -101,8 +107,9 @@ class Audit:
         self._newest: dict[TrialId, Checkpoint] = {}
         self._n_trials = 0
         for seq, (at, event) in enumerate(entries):
-            self._count(seq, event)
-            self._ledger.apply(event, at)
+            if self._is_legal(seq, event):
+                self._count(seq, event)
+                self._ledger.apply(event, at)
         self._assign(work)
 
     def at_rest(self) -> list[str]:
@@ -150,12 +157,31 @@ class Audit:
 
     # Counting --------------------------------------------------------------------------------------------------
 
-    def _count(self, seq: int, event: object) -> None:
-        """Take in one fact, and see that it may follow those before."""
+    def _is_legal(self, seq: int, event: AnyEvent) -> bool:
+        """Whether one fact may follow those before; what may not is noted and otherwise left out."""
+        problem = None
+        match event:
+            case TrialCreated() if event.trial.id != self._n_trials:
+                problem = f"{self._n_trials} trials were there"
+            case JobIssued(job=job):
+                running = [record for record in self._of_trial.get(job.trial, ()) if record.end is None]
+                if job.id != len(self._jobs) or job.trial >= self._n_trials or running:
+                    problem = (
+                        f"{len(self._jobs)} jobs and {self._n_trials} trials were there; running: {running}"
+                    )
+            case Reported() | JobEnded():
+                record = self._jobs.get(event.job)
+                if record is None or record.end is not None or record.job.trial != event.trial:
+                    problem = "its job was not running"
+            case _:
+                pass
+        if problem is not None:
+            self._problems.append(f"event {seq}, {event}, makes no sense: {problem}")
+        return problem is None
+
+    def _count(self, seq: int, event: AnyEvent) -> None:
         match event:
             case TrialCreated():
-                if event.trial.id != self._n_trials:
-                    self._problems.append(f"trial {event.trial.id} was created after {self._n_trials} others")
                 self._n_trials += 1
             case JobIssued():
                 self._issue(seq, event.job)
@@ -165,11 +191,7 @@ class Audit:
                 pass
 
     def _issue(self, seq: int, job: Job) -> None:
-        if job.id != len(self._jobs):
-            self._problems.append(f"job {job.id} was issued after {len(self._jobs)} others")
         before = self._of_trial[job.trial]
-        if before and before[-1].end is None:
-            self._problems.append(f"job {job.id} was issued while {before[-1]} was running")
         checkpoint = self._newest.get(job.trial)
         is_last_try = 0 < self._ledger.retries <= _failures(before, job.target)
         start = 0 if checkpoint is None or is_last_try else checkpoint.resource
@@ -178,10 +200,7 @@ class Audit:
         before.append(record)
 
     def _hear(self, seq: int, event: Reported | JobEnded) -> None:
-        record = self._jobs.get(event.job)
-        if record is None or record.end is not None or record.job.trial != event.trial:
-            self._problems.append(f"event {seq}, {event}, is of a job that was not running")
-            return
+        record = self._jobs[event.job]
         if isinstance(event, JobEnded):
             record.end, record.ended_at = event, seq
             return
@@ -322,14 +341,16 @@ class Audit:
                 yield f"{record} has not ended"
 
     def _retries(self) -> Iterator[str]:
-        """Each job that did not complete was tried again, unless its trial had failed for good."""
+        """Each job that failed was tried again, unless its trial had failed for good."""
         for trial, records in self._of_trial.items():
             for record, following in zip(records, [*records[1:], None], strict=True):
                 failures = _failures(records[: records.index(record) + 1], record.job.target)
                 has_failed = failures > self._ledger.retries
                 if has_failed and following is not None:
                     yield f"trial {trial} had failed {failures} times, and {following} was issued"
-                if has_failed != self._ledger.trials[trial].has_failed and following is None:
+                if following is None and failures and not has_failed and not record.has_reached_target:
+                    yield f"{record} failed, and was not tried again"
+                if following is None and has_failed != self._ledger.trials[trial].has_failed:
                     yield f"trial {trial} failed {failures} times, and the ledger says otherwise"
 
     def _leftovers(self) -> Iterator[str]:
@@ -344,8 +365,8 @@ def _failures(records: Sequence[JobRecord], target: int) -> int:
     """Failures in a row on the way to a target, up to now."""
     count = 0
     for record in records:
-        if record.job.target != target or record.is_completed:
+        if record.job.target != target or record.has_reached_target:
             count = 0
-        if record.end is not None and record.end.outcome is Outcome.FAILED and record.job.target == target:
+        elif record.end is not None and record.end.outcome is Outcome.FAILED:
             count += 1
     return count

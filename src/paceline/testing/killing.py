@@ -175,7 +175,7 @@ class Victim:
 
     def entries(self) -> list[Entry]:
         """The journal as it is now."""
-        with closing(open_storage(storage_url(self.folder, self.settings))) as storage:
+        with closing(open_storage(storage_url(self.folder))) as storage:
             return list(storage.journal(NAME).read())
 
     def has_closed(self) -> bool:

@@ -51,7 +51,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         checkpoint_every: see `Study.run`.
         patience_s: see `Study.run`.
         padding_bytes: added to each checkpoint.
-        journal_folder: where the journal is, if not with the rest.
     """
 
     scheduler: Literal["asha", "halving"] = "asha"
@@ -63,16 +62,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_every: int | None = None
     patience_s: float | None = None
     padding_bytes: int = 0
-    journal_folder: str | None = None
 
 
 # The study ----------------------------------------------------------------------------------------------------
 
 
-def storage_url(folder: Path, settings: Settings) -> str:
+def storage_url(folder: Path) -> str:
     """Where the journal is."""
-    place = folder if settings.journal_folder is None else Path(settings.journal_folder)
-    return f"sqlite:///{place / 'study.db'}"
+    return f"sqlite:///{folder / 'study.db'}"
 
 
 def make_study(folder: Path, settings: Settings) -> Study:
@@ -84,7 +81,7 @@ def make_study(folder: Path, settings: Settings) -> Study:
         SPACE,
         asha if settings.scheduler == "asha" else halving,
         minimize="loss",
-        storage=storage_url(folder, settings),
+        storage=storage_url(folder),
         seed=settings.seed,
         folder=folder,
     )

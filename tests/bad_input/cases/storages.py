@@ -320,6 +320,13 @@ OTHERS = (
         given=existing,
     ),
     Case(
+        "another unit of resource",
+        lambda p: p.study(unit="step"),
+        StudyMismatchError,
+        ("the unit was 'unit', not 'step'", "nothing was changed"),
+        given=existing,
+    ),
+    Case(
         "another seed",
         lambda p: p.study(seed=7),
         StudyMismatchError,
