@@ -10,11 +10,14 @@ import math
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from io import StringIO
 from itertools import product, starmap
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgspec
 import numpy as np
+from rich.console import Console
+from rich.table import Table as RichTable
 
 C = TypeVar("C", bound=Hashable)
 T = TypeVar("T")
@@ -206,11 +209,6 @@ def as_markdown(table: Table) -> str:
 
 def as_text(table: Table, width: int) -> str:
     """For a terminal or a pipe."""
-    from io import StringIO
-
-    from rich.console import Console
-    from rich.table import Table as RichTable
-
     grid = RichTable(
         *table.header, title=table.title, title_justify="left", show_lines=table.header == VERDICTS
     )
@@ -221,6 +219,6 @@ def as_text(table: Table, width: int) -> str:
     return out.getvalue()
 
 
-def to_json(findings: Any) -> bytes:
+def to_json(findings: dict[str, Finding]) -> bytes:
     """For programs."""
     return msgspec.json.format(msgspec.json.encode(findings), indent=2)

@@ -195,6 +195,7 @@ class Place:
             str(path.relative_to(self.folder)): None if path.is_dir() else self._content(path)
             for path in self.folder.rglob("*")
             if path.name not in ("s.db-shm", "s.db-wal")
+            and "__pycache__" not in path.parts  # the interpreter's
         }
 
     def _content(self, path):

@@ -74,7 +74,14 @@ def test_a_description_is_the_study_that_it_describes(paceline, project):
     }
     point = {"lr": 0.01, "width": 64, "optimizer": "adam", "layers": 2}
     scheduler = ASHA(max_resource=9, sampler=QuasiRandom())
-    same = {"maximize": "accuracy", "storage": "study.db", "seed": 1, "retries": 1, "points": [point]}
+    same = {
+        "maximize": "accuracy",
+        "storage": "study.db",
+        "seed": 1,
+        "retries": 1,
+        "points": [point],
+        "unit": "epoch",
+    }
     with Study("digits", space, scheduler, **same) as study:  # raises if it differs
         assert study.unit == "epoch"
         assert study.trials[0].config == point

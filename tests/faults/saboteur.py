@@ -91,10 +91,10 @@ def while_deleting():
 # In a worker: at a checkpoint
 
 
-def train(trial, *, kills, when, folder, **settings):
-    """Kill the driver, or this worker, once, around the rename of the first checkpoint of a promoted trial."""
+def train(trial, *, kills, step, when, folder, **settings):
+    """Kill the driver, or this worker, once, before or after a step in saving the first checkpoint of a promoted trial."""
     once = Path(folder) / "sabotaged"
-    rename = Path.rename
+    original = getattr(Path, step)
 
     def strike():
         if trial.start and not once.exists():
@@ -102,19 +102,19 @@ def train(trial, *, kills, when, folder, **settings):
             os.kill(os.getppid() if kills == "driver" else os.getpid(), signal.SIGKILL)
             signal.pause()  # until the end of the driver reaches this process
 
-    def sabotaged(path, target):
+    def sabotaged(path, *arguments):
         if when == "before":
             strike()
-        renamed = rename(path, target)
+        result = original(path, *arguments)
         if when == "after":
             strike()
-        return renamed
+        return result
 
-    Path.rename = sabotaged
+    setattr(Path, step, sabotaged)
     try:
         victim.train(trial, folder=folder, **settings)
     finally:
-        Path.rename = rename
+        setattr(Path, step, original)
 
 
 DRIVER_POINTS = {
@@ -137,10 +137,15 @@ DRIVER_POINTS = {
     "after the study is closed": partial(at_append, "after", closes),
 }
 
+SAVING = {
+    "while a checkpoint is written": ("write_bytes", "after"),
+    "before a checkpoint's rename": ("rename", "before"),
+    "between a checkpoint's rename and its report": ("rename", "after"),
+}
 WORKER_POINTS = {
-    f"{whom} {when} a checkpoint's rename": partial(train, kills=whom, when=when)
+    f"{whom} {name}": partial(train, kills=whom, step=step, when=when)
     for whom in ("driver", "worker")
-    for when in ("before", "after")
+    for name, (step, when) in SAVING.items()
 }
 
 if __name__ == "__main__":

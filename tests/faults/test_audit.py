@@ -72,11 +72,12 @@ def test_training(victim):
 
 def test_checkpoints(victim, tmp_path):
     entries, work = victim.entries(), victim.work()
-    kept = victim.store.keys()[-1]
+    keys = victim.store.keys()
+    kept = keys[-1]
 
     def copy(name):
         store = CheckpointStore(tmp_path / name)
-        for key in victim.store.keys():
+        for key in keys:
             target = store.path(key)
             target.mkdir(parents=True)
             for path in victim.store.path(key).iterdir():

@@ -54,14 +54,14 @@ def test_a_driver_killed_at_a_named_point_loses_nothing(tmp_path, point):
 
 
 @pytest.mark.parametrize("point", [point for point in WORKER_POINTS if point.startswith("driver")])
-def test_a_driver_killed_around_a_checkpoints_rename_loses_nothing(tmp_path, point):
+def test_a_driver_killed_while_a_worker_saves_loses_nothing(tmp_path, point):
     victim = Victim(tmp_path / "study", SMALL, program=[SABOTEUR, point])
     killed_itself(victim)
     bring_to_its_end(victim)
 
 
 @pytest.mark.parametrize("point", [point for point in WORKER_POINTS if point.startswith("worker")])
-def test_a_worker_killed_around_a_checkpoints_rename_leaves_nothing(tmp_path, point):
+def test_a_worker_killed_while_it_saves_leaves_nothing(tmp_path, point):
     victim = Victim(tmp_path / "study", SMALL, program=[SABOTEUR, point])
     bring_to_its_end(victim)
     (failed,) = [job for job in audit_of(victim).jobs if not job.is_completed]

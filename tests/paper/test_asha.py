@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paceline.decisions import ResumeTrial, StartTrial
-from paceline.events import Budget, JobIssued, Outcome
+from paceline.decisions import ResumeTrial, StartTrial, StopTrial
+from paceline.errors import SettingError
+from paceline.events import Budget, JobIssued, Outcome, TrialStopped
+from paceline.samplers.grid import Grid
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.rungs import rung_resources
 from paceline.simulation import UnitTraining, simulate
@@ -232,3 +234,56 @@ def test_brackets_get_equal_resource():
         spent[state.trial.bracket] += state.trained
     assert max(spent) - min(spent) <= 0.05 * 10_000
     assert [bracket.rungs[0].resource for bracket in study.scheduler.view()] == [1, 3, 9, 27]
+
+
+@pytest.mark.parametrize(("variant", "resource"), [("promote", 100), ("stop", 100)])
+def test_as_many_brackets_as_rungs_even_where_the_last_step_is_short(variant, resource):
+    """Bracket b leaves out the b lowest rungs: the last trains everything to R, and nothing beyond."""
+    scheduler = ASHA(max_resource=resource, brackets=6, variant=variant)
+    study = simulate(scheduler, SPACE, UnitTraining([1.0, 2.0]), budget=Budget(trials=60), workers=3)
+    ladders = [[rung.resource for rung in bracket.rungs] for bracket in study.scheduler.view()]
+    assert ladders == [[1, 3, 9, 27, 81, 100][b:] for b in range(6)]
+    assert max(state.resource for state in study.ledger.trials) == 100
+
+
+@pytest.mark.parametrize("rule", ["resource", "trained"])
+def test_when_configs_run_out_every_bracket_promotes_to_its_end(rule):
+    scheduler = ASHA(max_resource=9, brackets=3, bracket_rule=rule, sampler=Grid(resolution=60))
+    study = simulate(scheduler, SPACE, UnitTraining([float(i) for i in range(60)]), workers=2)
+    assert len(study.ledger.trials) == 60
+    for bracket in study.scheduler.view():
+        for below, above in pairwise(bracket.rungs):
+            assert above.n_results >= below.n_results // 3
+
+
+def test_a_trial_that_was_stopped_is_never_promoted():
+    study = Puppet(ASHA(max_resource=9), space=SPACE)
+    jobs = [study.take() for _ in range(6)]
+    study.complete(jobs[0], 1.0)
+    study.record(TrialStopped(0, "by hand"), TrialStopped(1, "by hand"))  # one paused, one running
+    for job, loss in zip(jobs[1:], (0.0, 2.0, 3.0, 4.0, 5.0), strict=True):
+        study.complete(job, loss)
+    assert study.scheduler.view()[0].rungs[0].n_results == 5  # nobody waits for the second
+    assert isinstance(study.scheduler.decide(), StartTrial)  # the best ⌊5/3⌋ was stopped
+    study.complete(study.take(), 6.0)
+    assert study.scheduler.decide() == ResumeTrial(2, 1, 3)
+
+
+def test_a_verdict_is_explained_by_what_had_arrived_when_it_was_found():
+    study = Puppet(ASHA(max_resource=9, variant="stop"), space=SPACE)
+    jobs = [study.take() for _ in range(3)]
+    for job, loss in zip(jobs, (2.0, 3.0, 1.0), strict=True):
+        study.complete(job, loss)
+    found = []
+    for _ in range(3):
+        decision = study.scheduler.decide()
+        explanation = study.scheduler.explain(decision)
+        found.append((decision.trial, type(decision), explanation.rank, explanation.n_results))
+        study.carry_out(decision)
+    assert found == [(0, ResumeTrial, 1, 1), (1, StopTrial, 2, 2), (2, ResumeTrial, 1, 3)]
+
+
+def test_the_stopping_variant_needs_an_end():
+    """Its first trial is the best of one at every rung: on the infinite horizon it would never come back."""
+    with pytest.raises(SettingError, match="max_resource"):
+        ASHA(max_resource=None, variant="stop")

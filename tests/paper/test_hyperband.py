@@ -66,7 +66,7 @@ def test_rungs_from_below_rise_by_eta_and_end_at_the_maximum(min_resource, extra
     resources = rung_resources(min_resource, min_resource + extra, eta)
     assert resources[0] == min_resource
     assert resources[-1] == min_resource + extra
-    assert all(high == low * eta for low, high in pairwise(resources))
+    assert all(high == low * eta for low, high in pairwise(resources[:-1]))  # the last step may be shorter
     assert resources[-2] < resources[-1] <= resources[-2] * eta
 
 

@@ -2,9 +2,11 @@
 
 import pytest
 
+from paceline.events import Outcome, TrialStopped
 from paceline.schedulers.successive_halving import SuccessiveHalving
 from paceline.simulation import UnitTraining, simulate
 from paceline.space import Float
+from paceline.testing.studies import Puppet
 
 SPACE = {"x": Float(0, 1)}
 
@@ -52,3 +54,50 @@ def test_while_a_bracket_waits_free_slots_start_the_next_or_idle(overlap, busy):
                 at_most_beside = running
             running -= 1
     assert at_most_beside == busy
+
+
+@pytest.mark.parametrize("moment", ["running", "waiting for others", "survived", "running again"])
+def test_nobody_waits_for_a_trial_that_was_stopped(moment):
+    study = Puppet(SuccessiveHalving(max_resource=9), space=SPACE)
+    jobs = [study.take() for _ in range(9)]
+    best = jobs[0].trial
+    if moment == "running":
+        study.record(TrialStopped(best, "by hand"))
+    study.complete(jobs[0], 0.0)
+    if moment == "waiting for others":
+        study.record(TrialStopped(best, "by hand"))
+    for loss, job in enumerate(jobs[1:], start=1):
+        study.complete(job, float(loss))
+    if moment == "survived":
+        study.record(TrialStopped(best, "by hand"))
+    went_on = []
+    while (job := study.take()) is not None:
+        went_on.append((job.trial, job.target))
+        if moment == "running again" and job.trial == best:
+            study.record(TrialStopped(best, "by hand"))
+        study.complete(job, float(job.trial))
+    replaced = moment in (
+        "running",
+        "waiting for others",
+    )  # by the next best, while the rung was not complete
+    assert (
+        went_on
+        == {
+            True: [(1, 3), (2, 3), (3, 3), (1, 9)],
+            False: [(0, 3), (1, 3), (2, 3), (1, 9)][moment == "survived" :],
+        }[replaced]
+    )
+
+
+def test_a_bracket_with_failures_finishes():
+    study = Puppet(SuccessiveHalving(max_resource=9), space=SPACE, retries=0)
+    jobs = [study.take() for _ in range(9)]
+    for job in jobs[2:]:
+        study.end(job, Outcome.FAILED)
+    for job in jobs[:2]:
+        study.complete(job, 1.0)
+    targets = []
+    while (job := study.take()) is not None:
+        targets.append((job.trial, job.target))
+        study.complete(job, float("nan") if job.trial == 0 else 1.0)
+    assert targets == [(0, 3), (1, 3), (1, 9)]  # two were left for three places, then one

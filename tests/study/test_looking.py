@@ -73,9 +73,10 @@ def test_replay_reports_the_first_difference(tmp_path, study):
         (i, entry) for i, entry in enumerate(entries) if isinstance(entry[1], TrialCreated)
     )
     entries[seq] = (at, TrialCreated(Trial(event.trial.id, {"x": 0.123}, event.trial.bracket)))
-    with Study("forged", SPACE, ASHA(max_resource=9), storage=f"sqlite:///{tmp_path}/forged.db") as forged:
+    url = f"sqlite:///{tmp_path}/forged.db"
+    with Study("forged", SPACE, ASHA(max_resource=9), storage=url, unit="epoch") as forged:
         forged.storage.journal("forged").append(entries)
-    with Study("forged", SPACE, ASHA(max_resource=9), storage=f"sqlite:///{tmp_path}/forged.db") as forged:
+    with Study.load("forged", url) as forged:
         report = forged.replay()
         assert report.seq == seq
         assert report.recorded[0].trial.config == {"x": 0.123}

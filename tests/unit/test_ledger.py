@@ -2,15 +2,20 @@
 
 import math
 
+import pytest
+
+from paceline.errors import SchemaError
 from paceline.events import (
     Budget,
     BudgetSet,
     JobEnded,
     JobId,
+    Objective,
     Outcome,
     PointsGiven,
     Reported,
     RunStarted,
+    StudyOpened,
     TrialId,
 )
 from paceline.ledger import Ledger
@@ -134,3 +139,21 @@ def test_statuses():
     study.complete(following, 1.0)
     study.take()
     assert [status(state) for state in study.ledger.trials[:4]] == ["done", "stopped", "stopped", "failed"]
+
+
+def test_a_study_that_a_newer_version_opened_is_refused():
+    ledger = Ledger()
+    with pytest.raises(SchemaError, match=r"schema 99.*Upgrade"):
+        ledger.apply(StudyOpened(0, Objective("loss"), {}, {}, schema=99), 0.0)
+    assert ledger.opened is None
+
+
+def test_a_job_that_ends_without_the_report_that_it_owes_has_failed():
+    """An executor must not do this; if one does, the study ends all the same."""
+    study = Puppet(FullResource(max_resource=9), retries=1)
+    for _ in range(2):
+        job = study.take()
+        assert job.trial == 0
+        study.end(job, Outcome.COMPLETED)
+    assert study.ledger.trials[0].has_failed
+    assert study.take().trial == 1

@@ -14,6 +14,7 @@ from paceline.schedulers.successive_halving import SuccessiveHalving
 ALL = [
     RandomSearch(max_resource=7),
     GridSearch(resolution={"x": 3, "y": 2}),
+    GridSearch(resolution={"type": 3}),  # a hyperparameter's name, not a class's
     QuasiRandomSearch(sequence="halton"),
     FullResource(sampler=QuasiRandom()),
     SuccessiveHalving(max_resource=27, n_trials=40, brackets=None, overlap=False, resume=False),

@@ -1,9 +1,11 @@
 """Virtual time."""
 
+import math
 import statistics
 
 import pytest
 
+from paceline.errors import SettingError
 from paceline.events import Budget, JobEnded, JobIssued, Outcome, Reported, StudyClosed
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.single_fidelity import RandomSearch
@@ -113,3 +115,33 @@ def test_the_limit_that_comes_first_counts():
     result = simulate(RandomSearch(), SPACE, UnitTraining(LOSSES), budget=budget)
     assert result.ledger.closed == "the target of 0.02 was reached"
     assert len(result.ledger.trials) < 40
+
+
+def test_what_is_not_finite_is_recorded_as_a_worker_records_it():
+    result = simulate(
+        ASHA(max_resource=9),
+        SPACE,
+        UnitTraining([math.nan, 2.0, math.inf, 1.0, -math.inf]),
+        budget=Budget(trials=30),
+    )
+    values = {event.metrics["loss"] for _, event in result.entries if isinstance(event, Reported)}
+    assert values == {None, 1.0, 2.0}
+    assert (result.ledger.incumbent().resource, result.ledger.incumbent().loss) == (9, 1.0)
+    assert [rung.n_results for rung in result.scheduler.view()[0].rungs] == [30, 10, 3]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"workers": 0},
+        {"straggler_sd": -0.1},
+        {"straggler_sd": math.nan},
+        {"drop_rate": 1.0},
+        {"drop_rate": -0.1},
+        {"report_every": 0},
+    ],
+    ids=repr,
+)
+def test_a_world_that_cannot_be_is_refused(wrong):
+    with pytest.raises(SettingError, match=next(iter(wrong))):
+        study(**wrong)

@@ -223,9 +223,12 @@ class _Reader:
         name = table.get("type")
         if isinstance(name, str) and name in kinds:
             return kinds[name]
-        expected = f"expected one of {', '.join(sorted(kinds))}{suggestion(name, kinds)}"
+        meant = suggestion(name, kinds)
+        expected = f"is unknown{meant}" if meant else f"expected one of {', '.join(sorted(kinds))}"
         self.problems.append(
-            f"[{where}] " + ("type is missing" if name is None else f"type = {name!r}") + f": {expected}"
+            f"[{where}] "
+            + ("type is missing: " if name is None else f"type = {name!r}{' ' if meant else ': '}")
+            + expected
         )
         return None
 

@@ -79,6 +79,11 @@ class JobRecord(msgspec.Struct):
         return self.end is not None and self.end.outcome is Outcome.COMPLETED
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it ended as a failure, without a report at its target."""
+        return self.end is not None and self.end.outcome is Outcome.FAILED and not self.has_reached_target
+
+    @property
     def has_reached_target(self) -> bool:
         """Whether it reported there, however it then ended."""
         return bool(self.reports) and self.reports[-1].resource == self.job.target
@@ -343,14 +348,15 @@ class Audit:
     def _retries(self) -> Iterator[str]:
         """Each job that failed was tried again, unless its trial had failed for good."""
         for trial, records in self._of_trial.items():
-            for record, following in zip(records, [*records[1:], None], strict=True):
-                failures = _failures(records[: records.index(record) + 1], record.job.target)
+            for number, record in enumerate(records, start=1):
+                failures = _failures(records[:number], record.job.target)
                 has_failed = failures > self._ledger.retries
-                if has_failed and following is not None:
-                    yield f"trial {trial} had failed {failures} times, and {following} was issued"
-                if following is None and failures and not has_failed and not record.has_reached_target:
+                is_last = number == len(records)
+                if has_failed and not is_last:
+                    yield f"trial {trial} had failed {failures} times, and {records[number]} was issued"
+                if is_last and record.has_failed and not has_failed:
                     yield f"{record} failed, and was not tried again"
-                if following is None and has_failed != self._ledger.trials[trial].has_failed:
+                if is_last and has_failed != self._ledger.trials[trial].has_failed:
                     yield f"trial {trial} failed {failures} times, and the ledger says otherwise"
 
     def _leftovers(self) -> Iterator[str]:
@@ -367,6 +373,5 @@ def _failures(records: Sequence[JobRecord], target: int) -> int:
     for record in records:
         if record.job.target != target or record.has_reached_target:
             count = 0
-        elif record.end is not None and record.end.outcome is Outcome.FAILED:
-            count += 1
+        count += record.job.target == target and record.has_failed
     return count

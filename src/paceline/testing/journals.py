@@ -9,6 +9,8 @@ class TestMine(JournalContract):
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -102,6 +104,40 @@ class JournalContract:
         first.append(ENTRIES[3:4])
         assert list(open_again().journal("study").read()) == ENTRIES[:4]
 
+    def test_a_batch_is_written_whole_or_not_at_all(self, open_again: OpenAgain) -> None:
+        """An event that cannot be written takes those before it along, and leaves the journal usable."""
+        journal = open_again().journal("study")
+        journal.append(ENTRIES[:2])
+        unwritable: Any = Reported(JobId(0), TrialId(0), 1, {"loss": object()})  # type: ignore[dict-item]
+        with suppress(TypeError):
+            journal.append([*ENTRIES[2:4], (0.0, unwritable)])
+        n_written = len(list(open_again().journal("study").read()))
+        assert n_written in (2, 5)  # memory takes anything
+        assert journal.length == n_written
+        journal.append(ENTRIES[4:5])
+        assert len(list(open_again().journal("study").read())) == n_written + 1
+
+    def test_to_append_nothing_changes_nothing(self, open_again: OpenAgain) -> None:
+        """Nor does it bring a study about."""
+        journal = open_again().journal("study")
+        journal.append([])
+        assert open_again().studies() == []
+        journal.append(ENTRIES[:2])
+        journal.append([])
+        assert journal.length == 2
+        assert list(open_again().journal("study").read()) == ENTRIES[:2]
+
+    def test_reading_while_another_writes_misses_nothing(self, open_again: OpenAgain) -> None:
+        """What is written meanwhile comes now or with the next reading, once and in order."""
+        driver, reader = open_again().journal("study"), open_again().journal("study")
+        driver.append(ENTRIES[:3])
+        reading = reader.read()
+        seen = [next(reading)]
+        driver.append(ENTRIES[3:])
+        seen += reading
+        seen += reader.read()
+        assert seen == ENTRIES
+
     def test_whoever_has_caught_up_can_append(self, open_again: OpenAgain) -> None:
         """After a crash, the next driver is the one that has read everything."""
         first, second = open_again().journal("study"), open_again().journal("study")
@@ -129,6 +165,19 @@ class JournalContract:
         assert storage.holder("study") is None
         assert open_again().studies() == []
 
+    def test_to_acquire_a_study_that_was_never_written_makes_none(self, open_again: OpenAgain) -> None:
+        """Its first driver may be killed between the two."""
+        storage = open_again()
+        journal = storage.journal("study")
+        journal.acquire()
+        assert not storage.exists("study")
+        assert open_again().studies() == []
+        with pytest.raises(StudyNotFoundError):
+            storage.delete("study")
+        journal.append(ENTRIES[:1])
+        assert open_again().exists("study")
+        journal.release()
+
     def test_a_deleted_study_is_gone_and_the_others_stay(self, open_again: OpenAgain) -> None:
         """Its name is free again."""
         for name in ("a", "b"):
@@ -138,6 +187,28 @@ class JournalContract:
         open_again().journal("a").append(ENTRIES[:1])
         assert list(open_again().journal("a").read()) == ENTRIES[:1]
         assert list(open_again().journal("b").read()) == ENTRIES[:2]
+
+    def test_whoever_knew_a_deleted_study_cannot_write_into_another(self, open_again: OpenAgain) -> None:
+        """The fence holds, whatever the storage makes of the room that has become free."""
+        late = open_again().journal("a")
+        late.append(ENTRIES[:2])
+        open_again().delete("a")
+        for name in ("b", "a"):
+            with pytest.raises(JournalConflict):
+                late.append(ENTRIES[2:3])
+            open_again().journal(name).append(ENTRIES[:2])
+        with pytest.raises(JournalConflict):
+            late.append(ENTRIES[2:3])
+        for name in ("a", "b"):
+            assert list(open_again().journal(name).read()) == ENTRIES[:2]
+
+    def test_two_storages_that_were_opened_before_there_was_anything(self, open_again: OpenAgain) -> None:
+        """Both see what either of them makes."""
+        first, second = open_again(), open_again()
+        first.journal("a").append(ENTRIES[:1])
+        second.journal("b").append(ENTRIES[:2])
+        assert first.studies() == second.studies() == ["a", "b"]
+        assert list(first.journal("b").read()) == ENTRIES[:2]
 
     def test_an_unknown_study_cannot_be_deleted(self, open_again: OpenAgain) -> None:
         """The message lists those that there are."""
