@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 
@@ -26,8 +26,12 @@ def interrupts(land: Callable[[], None]) -> Iterator[None]:
         if seen:
             raise KeyboardInterrupt
         seen = True
-        sys.stderr.write("Landing: running jobs end at their next report. Press Ctrl-C again to stop now.\n")
         land()
+        # The signal may have come in the middle of a write to stderr, which then refuses another one.
+        with suppress(RuntimeError, OSError):
+            sys.stderr.write(
+                "Landing: running jobs end at their next report. Press Ctrl-C again to stop now.\n"
+            )
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

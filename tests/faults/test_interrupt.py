@@ -1,7 +1,10 @@
 """Ctrl-C once lands, twice stops at once; SIGTERM lands; whoever is let in next finds nobody at work."""
 
 import os
+import select
 import signal
+import threading
+import time
 from pathlib import Path
 
 import msgspec
@@ -9,6 +12,7 @@ import pytest
 
 from paceline import ASHA, Budget, Float, Study
 from paceline.events import JobEnded, Outcome, Reported
+from paceline.signals import interrupts
 from paceline.testing.audit import Audit
 from paceline.testing.killing import DEADLINE_S, Victim, state_of
 from paceline.testing.victim import Settings
@@ -98,6 +102,30 @@ def test_a_worker_that_is_stopped_counts_as_hanging(tmp_path):
     assert any(
         f"worker process {stopped} was killed, because it had not reported for" in text for text in errors
     )
+
+
+def test_a_terminal_that_is_busy_does_not_hinder_the_landing(tmp_path, monkeypatch):
+    """Ctrl-C comes while the progress display waits for a slow reader: Python refuses a second write within the first."""
+    reading, writing = os.pipe()
+    landed = threading.Event()
+
+    def press_and_read():
+        while select.select([], [writing], [], 0)[1]:  # full: the main thread waits in its write
+            time.sleep(0.001)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        landed.wait(5)
+        while os.read(reading, 1 << 16):
+            pass
+
+    with open(writing, "w", buffering=1) as terminal:  # noqa: PTH123 - of a descriptor
+        monkeypatch.setattr("sys.stderr", terminal)
+        reader = threading.Thread(target=press_and_read)
+        with interrupts(landed.set):
+            reader.start()
+            terminal.write("." * (1 << 18) + "\n")
+    reader.join()
+    os.close(reading)
+    assert landed.is_set()
 
 
 def test_the_study_is_held_until_the_workers_are_gone(tmp_path):

@@ -172,8 +172,8 @@ class BracketMachine(SchedulerMachine):
         for view in self.study.scheduler.view():
             sizes = self.sizes(view.number)
             members = self.members(view.number)
-            if len(members) < sizes[min(sizes)]:
-                assert self.study.scheduler.sampler.is_exhausted or not self.may_start
+            if len(members) < sizes[min(sizes)] and not self.study.scheduler.sampler.is_exhausted:
+                assert not self.may_start  # the budget ended within the bracket; raised, it goes on
                 continue
             survivors = len(members)
             for resource, size in sizes.items():
