@@ -71,4 +71,6 @@ if __name__ == "__main__":
     best = study.incumbent
     print(f"best: trial {best.trial}, accuracy {best.value:.4f} after {best.resource} epochs")
     print(best.config)
-    print("Now try: .venv/bin/paceline status --storage sqlite:///digits.db    (or explain, replay, trials, export)")
+    print(
+        "Now try: .venv/bin/paceline status --storage sqlite:///digits.db    (or explain, replay, trials, export)"
+    )

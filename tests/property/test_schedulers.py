@@ -17,7 +17,7 @@ from paceline.schedulers.successive_halving import SuccessiveHalving
 from paceline.testing.schedulers import SchedulerMachine
 
 THOROUGH = settings(
-    max_examples=12, stateful_step_count=45, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=20, stateful_step_count=45, deadline=None, suppress_health_check=list(HealthCheck)
 )
 SMALL_GRID = Grid(resolution={"x": 2, "n": 4})
 
