@@ -156,7 +156,7 @@ workers = "four"
         "'metrc' is unknown (did you mean 'metric'?)",
         "direction = 'up': ",
         "[space.lr] low=1.0, high=0.1: expected low < high",
-        "[space.width] type = 'integr': expected one of categorical, constant, float, integer, ordinal",
+        "[space.width] type = 'integr' is unknown (did you mean 'integer'?)",
         "[space.depth] 'hgih' is unknown (did you mean 'high'?)",
         "[space.depth] high is missing",
         "[space.kind] choices is missing",
