@@ -72,7 +72,7 @@ def wrong_promotions(lab: Lab) -> Finding:
             Verdict(
                 "ASHA promotes wrongly at most about √n times in n",
                 source,
-                f"wrong / √n: {per_root[worst]} at worst (n={worst.n}, η={worst.eta}, {worst.workers} workers)",
+                f"wrong / √n: {per_root[worst]} at worst (n={worst.n}, η={worst.eta}, workers={worst.workers})",
                 "mean ≤ 1 for all n, η, workers",
                 per_root[worst].value <= 1,
                 lab.is_decisive,

@@ -309,7 +309,7 @@ class Driver:
             self._executor.interrupt()
 
     def _timeout_s(self) -> float | None:
-        limits = [self._gate.time_left_s(self._executor.now())]
+        limits = [None if self._is_landing else self._gate.time_left_s(self._executor.now())]
         if self._recorder.journal.heartbeat_s is not None:  # real time, in which somebody may press Ctrl-C
             limits += [self._recorder.journal.heartbeat_s, NOTICE_S]
         return min((max(0.0, limit) for limit in limits if limit is not None), default=None)
