@@ -191,9 +191,8 @@ class AshaScheduler(Scheduler):
         self._settings = settings
         self.resumes = settings.resume
         self._brackets = [Bracket(number, settings) for number in range(settings.brackets)]
-        self._verdicts: deque[Verdict] = (
-            deque()
-        )  # of the stopping variant, which judges when a result arrives
+        # Of the stopping variant, which judges when a result arrives.
+        self._verdicts: deque[Verdict] = deque()
 
     # The question ----------------------------------------------------------------------------------------------
 

@@ -129,9 +129,8 @@ class Rung:
         self.promoted.discard(trial)
         entry = (self.results[trial], trial)
         if entry[0] < math.inf:
-            heappush(
-                self._open, entry
-            )  # twice, if a policy promoted it out of order: it leaves the heap twice too
+            # Twice, if a policy promoted it out of order: then it leaves the heap twice too.
+            heappush(self._open, entry)
             self._tidy()
 
     def withdraw(self, trial: TrialId) -> None:
@@ -149,9 +148,8 @@ class Rung:
         mine = (self.results[trial], trial)
         if self.cutoff is not None:
             return mine <= self.cutoff
-        return n > 0 and mine == min(
-            (loss, other) for other, loss in self.results.items()
-        )  # fewer than η results
+        # Fewer than η results: to look through all of them costs nothing.
+        return n > 0 and mine == min((loss, other) for other, loss in self.results.items())
 
 
 def compare(results: Mapping[TrialId, float], trial: TrialId, n_permitted: int, *, rung: int, resource: int,
