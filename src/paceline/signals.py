@@ -39,3 +39,28 @@ def interrupts(land: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def signals_wait() -> Iterator[None]:
+    """Within this context SIGINT and SIGTERM are only noted; each is raised again at its end.
+
+    For a step that must not be left half done, such as the start of a process that nobody would know of. Outside of the
+    main thread nothing changes, because no signal is handled there.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # One that Python did not set reads as None, and could not be put back.
+    before = {number: handler for number, handler in handlers.items() if handler is not None}
+    for number in before:
+        signal.signal(number, lambda number, _: seen.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for noted in seen:
+            signal.raise_signal(noted)

@@ -3,19 +3,24 @@
 import os
 import select
 import signal
+import subprocess
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from paceline import ASHA, Budget, Float, Study
-from paceline.events import JobEnded, Outcome, Reported
-from paceline.signals import interrupts
+from paceline.events import Job, JobEnded, JobId, Objective, Outcome, Reported, TrialId
+from paceline.executors.processes import ProcessExecutor
+from paceline.executors.protocol import Assignment
+from paceline.signals import interrupts, signals_wait
 from paceline.testing.audit import Audit
 from paceline.testing.killing import DEADLINE_S, Victim, state_of
 from paceline.testing.victim import Settings
+from paceline.worker import TrainingContext
 
 ENDLESS = Settings(trials=1000, pace_s=0.02)
 SLOW = Settings(trials=1000, pace_s=DEADLINE_S)
@@ -155,3 +160,30 @@ def test_the_study_is_held_until_the_workers_are_gone(tmp_path):
         study.run(lambda _: 0.5, executor=Place(), budget=Budget(trials=1), progress=False)
     assert held[0] is not None
     assert study.storage.holder("held") is None
+
+
+def test_signals_wait_until_a_step_is_done():
+    seen = []
+    with interrupts(lambda: seen.append("landing")), signals_wait():
+        signal.raise_signal(signal.SIGTERM)
+        seen.append("done")
+    assert seen == ["done", "landing"]
+
+
+def test_a_worker_that_starts_as_the_driver_is_stopped_is_ended(tmp_path, monkeypatch):
+    started = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *arguments, **settings):
+            super().__init__(*arguments, **settings)
+            started.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    context = TrainingContext("interrupted", Objective("loss"), tmp_path)
+    with closing(ProcessExecutor(lambda trial: 0.5, context, workers=2)) as executor:
+        with pytest.raises(KeyboardInterrupt):
+            executor.start(Assignment(Job(JobId(0), TrialId(0), 0, 1), {}, None))
+        assert len(started) == 1
+        assert started[0].poll() is None
+    assert started[0].poll() is not None

@@ -28,6 +28,7 @@ from paceline.executors.protocol import Assignment, Deliver, ExecutorEvent
 from paceline.executors.shipping import pack
 from paceline.executors.wire import Began, Happened, Ready, Unloadable, from_worker
 from paceline.settings import at_least
+from paceline.signals import signals_wait
 from paceline.worker import TrainingContext, TrainingFunction, check_training_function
 
 _START_UP_S = 300.0
@@ -198,9 +199,10 @@ class ProcessExecutor:
         return [worker for worker in self._workers if worker is not None]
 
     def _launch(self, slot: int) -> LocalWorker:
-        worker = self._launcher.launch(slot)
-        self._workers[slot] = worker
-        self._selector.register(worker.connection, EVENT_READ, worker)
+        with signals_wait():  # a worker is known from its first moment, or it could not be ended
+            worker = self._launcher.launch(slot)
+            self._workers[slot] = worker
+            self._selector.register(worker.connection, EVENT_READ, worker)
         return worker
 
     def _choose(self, trial: TrialId) -> LocalWorker:
