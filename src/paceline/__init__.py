@@ -18,9 +18,11 @@ from paceline.errors import TrainingFunctionError as TrainingFunctionError
 from paceline.events import Budget as Budget
 from paceline.forecast import forecast as forecast
 from paceline.samplers.grid import Grid as Grid
+from paceline.samplers.kde import KDE as KDE
 from paceline.samplers.quasirandom import QuasiRandom as QuasiRandom
 from paceline.samplers.random import Random as Random
 from paceline.schedulers.asha import ASHA as ASHA
+from paceline.schedulers.bohb import BOHB as BOHB
 from paceline.schedulers.hyperband import Hyperband as Hyperband
 from paceline.schedulers.single_fidelity import FullResource as FullResource
 from paceline.schedulers.single_fidelity import GridSearch as GridSearch

@@ -79,6 +79,17 @@ def at_least(name: str, value: object, least: int) -> None:
         raise SettingError(name, value, expected=f"a whole number of at least {least}")
 
 
+def within(name: str, value: object, low: float, high: float) -> None:
+    """Refuse a setting that is not a number from `low` to `high`, both included.
+
+    Raises:
+        SettingError: it is something else.
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and low <= value <= high):  # type: ignore[operator]  # a number, as was just shown
+        raise SettingError(name, value, expected=f"a number from {low:g} to {high:g}")
+
+
 def true_or_false(name: str, value: object) -> None:
     """Refuse a setting that is neither `True` nor `False`: any text would count as true.
 

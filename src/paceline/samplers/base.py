@@ -1,8 +1,9 @@
 """Where new configs come from: the protocol that every sampler keeps, in one page.
 
-A sampler is a fold over facts like a scheduler: `apply` is the only method that changes it, `propose` is a question
-whose answer depends on the facts and on the stream named by (study seed, trial id), never on how often it was asked.
-The answer is recorded in `TrialCreated`, so replaying a study asks no sampler anything that it was not asked before.
+A sampler is a fold over results like a scheduler over facts: `observe` is the only method that changes it, `propose`
+is a question whose answer depends on what was observed, on the ledger and on the stream named by (study seed, trial
+id), never on how often it was asked. The answer is recorded in `TrialCreated`, so opening a study asks no model
+anything. `paceline.testing.samplers` holds these rules as tests to inherit.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from abc import ABC, abstractmethod
 
 import msgspec
 
-from paceline.events import AnyEvent, Config, TrialId
+from paceline.events import Config, TrialId
 from paceline.ledger import Ledger
 from paceline.settings import Settings
 from paceline.space import Space
@@ -46,9 +47,6 @@ class Sampler(ABC):
         context: space, seed and ledger.
     """
 
-    learns = False
-    """Whether `apply` must be called: a sampler without a model is spared the cost."""
-
     def __init__(self, context: Context) -> None:
         self.space = context.space
         self.seed = context.seed
@@ -63,5 +61,17 @@ class Sampler(ABC):
         """Whether `propose` will answer `None` from now on."""
         return False
 
-    def apply(self, event: AnyEvent) -> None:
-        """Take in one fact."""
+    def explain(self, trial: TrialId) -> str:  # noqa: ARG002 - for subclasses
+        """Where the config that `propose` answers with comes from, as the end of a sentence; empty if nobody asks."""
+        return ""
+
+    def observe(self, trial: TrialId, resource: int, loss: float) -> None:
+        """Take in one result, which the scheduler compares trials by; samplers without a model ignore it.
+
+        Each trial has one result at most at each resource.
+
+        Args:
+            trial: whose result it is; `ledger.trials[trial].trial.config` is its config.
+            resource: the trial was trained to this; at rungs, it is the rung's.
+            loss: to be minimized; +inf where training failed or diverged.
+        """

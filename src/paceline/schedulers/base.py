@@ -28,6 +28,7 @@ from paceline.events import (
     JobEnded,
     JobIssued,
     Outcome,
+    Reported,
     SchedulerChanged,
     Trial,
     TrialCreated,
@@ -162,6 +163,10 @@ class Scheduler(ABC):
     def apply(self, event: AnyEvent) -> None:
         """Take in one fact."""
         match event:
+            case Reported():
+                state = self.ledger.trials[event.trial]
+                if state.resource == event.resource:  # otherwise a repetition, which counts no second time
+                    self._on_report(state)
             case JobEnded():
                 self._end(event)
             case JobIssued():
@@ -176,8 +181,6 @@ class Scheduler(ABC):
                 self._on_settings(SchedulerSettings.from_json(event.scheduler))
             case _:
                 pass  # every other fact concerns schedulers through the ledger only
-        if self.sampler.learns:
-            self.sampler.apply(event)
 
     def _end(self, event: JobEnded) -> None:
         state = self.ledger.trials[event.trial]
@@ -185,19 +188,27 @@ class Scheduler(ABC):
         if state.is_stopped:
             return  # nobody waits for it any more
         if state.has_reached_target:
-            self._on_result(state, state.loss)
+            self._enter(state, state.loss)
         elif event.outcome is Outcome.LOST:
             self._on_lost(state)
         elif state.has_failed:
-            self._on_result(state, math.inf)
+            self._enter(state, math.inf)
         else:
             self._due[event.trial] = None
+
+    def _enter(self, state: TrialState, loss: float) -> None:
+        if state.job is not None:
+            self.sampler.observe(state.id, state.job.target, loss)
+        self._on_result(state, loss)
 
     def _on_created(self, trial: Trial) -> None:
         """A trial was created."""
 
     def _on_issued(self, job: Job) -> None:
         """A job was issued."""
+
+    def _on_report(self, state: TrialState) -> None:
+        """A trial reported more resource than it ever did."""
 
     def _on_over(self, state: TrialState) -> None:
         """The trial's job no longer runs; what that means is told next."""
@@ -256,7 +267,13 @@ class Scheduler(ABC):
                 else "was lost"
             )
             return Explanation(f"its last job to {decision.target} {cause}, so it is repeated")
-        return self._explain(decision)
+        explanation = self._explain(decision)
+        if isinstance(decision, StartTrial):
+            is_given = bool(self.ledger.points)
+            source = "one of the points given" if is_given else self.sampler.explain(self.ledger.next_trial)
+            if source:
+                explanation = msgspec.structs.replace(explanation, text=f"{explanation.text}; {source}")
+        return explanation
 
     def _explain(self, decision: Decision) -> Explanation:
         match decision:

@@ -1,0 +1,252 @@
+"""BOHB's sampler (Falkner et al. 2018, section 4, algorithm 2): configs like the good ones and unlike the bad ones.
+
+    with probability `random_fraction`, or while no resource has enough results: a config from the prior
+    otherwise, at the largest resource that has enough:
+        the best `top_fraction` of the results are good, the others bad; a kernel density is fitted to each, l and g
+        `candidates` are drawn from l with its bandwidths widened
+        the one with the largest l(x) / g(x) is proposed
+
+Under Hyperband this is BOHB, under ASHA its asynchronous form, under single-fidelity search a multivariate TPE
+(Bergstra et al. 2011). Everything is in log space, for all candidates at once (`density.py`).
+
+Readings, where the paper, its authors' code and later work differ:
+
+`min_points_rule`  "hpbandster": at least N_min good and N_min bad results, 2 (d + 1) in all; "paper": N_min + 2 in all,
+            and the worst N_min are bad even if they are good too. d counts hyperparameters with more than one value.
+`lie`       running trials count as bad, so that proposals made at once differ (constant liar); neither has it.
+`spread`, `max_good`   0.19 and 25, with the best 10 %, are a greedier reading after Optuna's TPE, for full resource.
+`prior_weight`, `truncate`   a uniform kernel on each side; kernels that integrate to 1 over [0, 1]; neither has them.
+
+Mended from the authors' code: names that no good result has (they divided by zero), an inactive hyperparameter in the
+first column (NaN), densities below 1e-32 (all tied), results below the largest resource with a model (forgotten),
+constants (they raised N_min), the order in which names are listed (it mattered), exact repetitions of known configs in
+a finite space that has others. Inactive hyperparameters are imputed one by one, once for each trial: with the value of
+an earlier trial, or uniformly while there is none.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from paceline.density import Array, Density, Layout
+from paceline.events import Config, TrialId
+from paceline.rng import generator_for, uniforms_for
+from paceline.samplers.base import Context, Sampler, SamplerSettings
+from paceline.samplers.encoded import Encoded
+from paceline.samplers.known import KnownConfigs
+from paceline.settings import at_least, one_of, true_or_false, within
+
+MinPointsRule = Literal["hpbandster", "paper"]
+
+
+class KDE(SamplerSettings, frozen=True, kw_only=True, tag=True):
+    """BOHB's sampler; see this file's head.
+
+    Args:
+        random_fraction: ρ, the share of proposals from the prior.
+        top_fraction: q, the share of results that are good.
+        max_good: good results at most; `None` is no limit.
+        candidates: N_s, how many are drawn for each proposal.
+        bandwidth_factor: b_w, on the bandwidths that the numbers of candidates are drawn with.
+        min_bandwidth: no bandwidth is below it, in units of the hyperparameter's range.
+        spread: the standard deviation in the rule for bandwidths; `None` is that of the results on each side.
+        min_points: N_min; `None` is d + 1, and less is raised to it.
+        min_points_rule: how many results a resource needs for a model.
+        prior_weight: of a uniform kernel beside the others.
+        truncate: kernels integrate to 1 over the unit interval.
+        lie: running trials count as bad.
+    """
+
+    random_fraction: float = 1 / 3
+    top_fraction: float = 0.15
+    max_good: int | None = None
+    candidates: int = 64
+    bandwidth_factor: float = 3.0
+    min_bandwidth: float = 1e-3
+    spread: float | None = None
+    min_points: int | None = None
+    min_points_rule: MinPointsRule = "hpbandster"
+    prior_weight: float = 0.0
+    truncate: bool = False
+    lie: bool = True
+
+    def __post_init__(self) -> None:
+        """Validate.
+
+        Raises:
+            SettingError: a setting is wrong.
+        """
+        within("random_fraction", self.random_fraction, 0, 1)
+        within("top_fraction", self.top_fraction, 0, 1)
+        within("bandwidth_factor", self.bandwidth_factor, 0, 1000)
+        within("min_bandwidth", self.min_bandwidth, 1e-6, 1)
+        within("prior_weight", self.prior_weight, 0, 1e6)
+        at_least("candidates", self.candidates, 1)
+        if self.spread is not None:
+            within("spread", self.spread, 1e-6, 1)
+        if self.max_good is not None:
+            at_least("max_good", self.max_good, 1)
+        if self.min_points is not None:
+            at_least("min_points", self.min_points, 1)
+        one_of("min_points_rule", self.min_points_rule, ("hpbandster", "paper"))
+        true_or_false("truncate", self.truncate)
+        true_or_false("lie", self.lie)
+
+    def build(self, context: Context) -> KDESampler:
+        """The sampler."""
+        return KDESampler(self, context)
+
+
+class Proposal(msgspec.Struct, frozen=True):
+    """What a config came from.
+
+    Args:
+        config: the proposal.
+        resource: whose results were modelled; `None` for a draw from the prior.
+        n_good: good results.
+        n_bad: bad ones, running trials included where they count.
+    """
+
+    config: Config
+    resource: int | None = None
+    n_good: int = 0
+    n_bad: int = 0
+
+
+class Results:
+    """The results at one resource, kept in the order of their losses. Equal losses keep the order of the trials.
+
+    Args:
+        width: of the rows.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._keys: list[tuple[float, TrialId]] = []
+        self._rows = np.empty((64, width))
+        self.trials: set[TrialId] = set()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def rows(self) -> Array:
+        """`(n, width)`, the best first; to be read only."""
+        return self._rows[: len(self)]
+
+    def add(self, trial: TrialId, loss: float, row: Array) -> None:
+        """A trial's result enters, once."""
+        if trial in self.trials:
+            return
+        n = len(self)
+        if n == len(self._rows):
+            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+        place = bisect(self._keys, (loss, trial))
+        self._keys.insert(place, (loss, trial))
+        self._rows[place + 1 : n + 1] = self._rows[place:n]
+        self._rows[place] = row
+        self.trials.add(trial)
+
+
+class KDESampler(Sampler):
+    """See `KDE`."""
+
+    def __init__(self, settings: KDE, context: Context) -> None:
+        super().__init__(context)
+        self._settings = settings
+        self._layout = Layout.of(context.space)
+        self._encoded = Encoded(context)
+        self._known = KnownConfigs(context)
+        n_min = settings.min_points or 0
+        # The spread of fewer points than dimensions says nothing; a spread that is given needs none.
+        if settings.min_points is None or settings.spread is None:
+            n_min = max(n_min, self.space.dimension + 1)
+        self._n_min = n_min
+        self._results: dict[int, Results] = {}
+        self._resource: int | None = None  # the largest with enough results
+        self._fitted: tuple[object, Density, Density] | None = None
+
+    # The fold --------------------------------------------------------------------------------------------------
+
+    def observe(self, trial: TrialId, resource: int, loss: float) -> None:
+        """Take in one result."""
+        results = self._results.setdefault(resource, Results(self._layout.width))
+        results.add(trial, loss, self._layout.rows(self._encoded.observed(trial)[None])[0])
+        if resource > (self._resource or 0) and self._is_enough(len(results)):
+            self._resource = resource
+
+    def _is_enough(self, n: int) -> bool:
+        if self._settings.min_points_rule == "paper":
+            return n >= self._n_min + 2
+        return n - self._n_good(n) >= self._n_min
+
+    def _n_good(self, n: int) -> int:
+        share = math.floor(self._settings.top_fraction * n)
+        most = self._settings.max_good
+        return max(self._n_min, share if most is None else min(share, most))
+
+    # The question ----------------------------------------------------------------------------------------------
+
+    def propose(self, trial: TrialId) -> Config:
+        """A config from the model, or from the prior."""
+        return self.proposal(trial).config
+
+    def explain(self, trial: TrialId) -> str:
+        """What the config came from."""
+        found = self.proposal(trial)
+        if found.resource is None:
+            return "drawn at random"
+        return f"like the best {found.n_good} and unlike the other {found.n_bad} at resource {found.resource}"
+
+    def proposal(self, trial: TrialId) -> Proposal:
+        """The config that `propose` answers with, and what it came from."""
+        is_random = (
+            uniforms_for(self.seed, "model or prior", trial).random(1)[0] < self._settings.random_fraction
+        )
+        if self._resource is None or is_random:
+            return Proposal(self._prior(trial))
+        good, bad = self._densities(self._resource)
+        generator = generator_for(self.seed, "kde", trial)
+        rows = good.draw(self._settings.candidates, generator, factor=self._settings.bandwidth_factor)
+        scores = good.log(rows) - bad.log(rows)
+        for index in np.argsort(-scores, kind="stable"):
+            config = self.space.decode(self._layout.points(rows[index][None])[0])
+            if config not in self._known and not self.space.refusals(config):
+                return Proposal(config, self._resource, len(good), len(bad))
+        return Proposal(self._prior(trial))
+
+    def _prior(self, trial: TrialId) -> Config:
+        if self._settings.random_fraction == 1:  # random search, and what is built on it, event for event
+            return self.space.sample(uniforms_for(self.seed, "config", trial))
+        return self._known.draw_new(uniforms_for(self.seed, "config", trial))
+
+    def _densities(self, resource: int) -> tuple[Density, Density]:
+        results = self._results[resource]
+        running = [job.job.trial for job in self.ledger.running.values()] if self._settings.lie else []
+        pending = tuple(trial for trial in running if trial not in results.trials)
+        key = (resource, len(results), pending)
+        if self._fitted is None or self._fitted[0] != key:
+            rows, n_good = results.rows, self._n_good(len(results))
+            is_paper = self._settings.min_points_rule == "paper"
+            n_bad = max(self._n_min, len(rows) - n_good) if is_paper else len(rows) - n_good
+            bad = rows[len(rows) - n_bad :]
+            if pending:
+                bad = np.concatenate(
+                    [bad, self._layout.rows(np.array([self._encoded.pending(t) for t in pending]))]
+                )
+            self._fitted = key, self._density(rows[:n_good]), self._density(bad)
+        return self._fitted[1], self._fitted[2]
+
+    def _density(self, rows: Array) -> Density:
+        return Density(
+            rows,
+            self._layout,
+            min_bandwidth=self._settings.min_bandwidth,
+            spread=self._settings.spread,
+            prior_weight=self._settings.prior_weight,
+            truncate=self._settings.truncate,
+        )
