@@ -8,8 +8,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from paceline.decisions import ResumeTrial, StartTrial, StopTrial
 from paceline.samplers.grid import Grid
+from paceline.samplers.kde import KDE
 from paceline.samplers.quasirandom import QuasiRandom
 from paceline.schedulers.asha import ASHA
+from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
 from paceline.schedulers.rungs import rung_resources
 from paceline.schedulers.single_fidelity import FullResource
@@ -125,6 +127,53 @@ class AshaMachine(SchedulerMachine):
                 assert rung.n_running == 0
 
 
+class HedgedMachine(AshaMachine):
+    """ASHA with direct trials: those whose first job goes past the bottom."""
+
+    def __init__(self):
+        super().__init__()
+        self.direct = set()
+        self.issued = self.issued_direct = 0
+
+    def _observe_job(self, job):
+        if job.trial not in self.going_to and job.target > self.bottom(0):
+            self.direct.add(job.trial)
+        self.issued += job.target - job.start
+        self.issued_direct += (job.target - job.start) * (job.trial in self.direct)
+        super()._observe_job(job)
+
+    def _observe_report(self, event):
+        is_news = event.resource > self._reached[event.trial]
+        super()._observe_report(event)
+        rungs = [rung.resource for rung in self.study.scheduler.view()[0].rungs]
+        is_below = event.resource in rungs and event.resource < self._jobs[event.job].target
+        if is_news and is_below and event.trial in self.direct - self._stopped:
+            loss = event.metrics["loss"]
+            value = self.value_of(event.trial, math.inf if loss is None else loss)
+            self.results.setdefault((0, event.resource), {})[event.trial] = value
+
+    def is_repetition(self, decision):
+        if isinstance(decision, ResumeTrial) and decision.trial in self.direct & self.lost:
+            return True
+        return super().is_repetition(decision)
+
+    def promotable(self, bracket):
+        return [
+            (at, trial) for at, trial in super().promotable(bracket) if trial not in self.direct & self.lost
+        ]
+
+    def check(self, decision):
+        is_start = isinstance(decision, StartTrial)
+        owes = self.issued_direct <= self.settings.hedge * self.issued
+        if is_start and decision.target > self.bottom(0):
+            assert decision.target == self.settings.max_resource
+            assert owes
+            SchedulerMachine.check(self, decision)
+            return
+        assert self.is_repetition(decision) or not owes or not self.may_start
+        super().check(decision)
+
+
 class BracketMachine(SchedulerMachine):
     """Synchronous brackets, by brute force: whole rungs, the right sizes, the best of each."""
 
@@ -186,6 +235,9 @@ class BracketMachine(SchedulerMachine):
 
 CASES = {
     "random": (FullResourceMachine, FullResource(max_resource=4)),
+    "kde": (FullResourceMachine, FullResource(max_resource=2, sampler=KDE(min_points=1, spread=0.2))),
+    "bohb": (BracketMachine, BOHB(max_resource=4, reduction_factor=2)),
+    "asha-kde": (AshaMachine, ASHA(max_resource=4, reduction_factor=2, sampler=KDE())),
     "grid": (FullResourceMachine, FullResource(max_resource=2, sampler=SMALL_GRID)),
     "quasi-random": (FullResourceMachine, FullResource(max_resource=2, sampler=QuasiRandom())),
     "sha": (BracketMachine, SuccessiveHalving(max_resource=9, brackets=2)),
@@ -210,6 +262,9 @@ CASES = {
     "asha-delay": (AshaMachine, ASHA(max_resource=8, reduction_factor=2, delay=True)),
     "asha-retrain": (AshaMachine, ASHA(max_resource=8, reduction_factor=2, resume=False)),
     "asha-grid": (AshaMachine, ASHA(max_resource=9, reduction_factor=2, sampler=SMALL_GRID)),
+    "asha-hedge": (HedgedMachine, ASHA(max_resource=9, reduction_factor=2, hedge=0.3)),
+    "asha-hedge-best": (HedgedMachine, ASHA(max_resource=9, hedge=0.5, rung_value="best")),
+    "asha-hedge-retrain": (HedgedMachine, ASHA(max_resource=4, reduction_factor=2, hedge=0.2, resume=False)),
     "asha-stop": (AshaMachine, ASHA(max_resource=9, variant="stop")),
     "asha-stop-2": (
         AshaMachine,

@@ -127,7 +127,7 @@ class Results:
 
     def __init__(self, width: int) -> None:
         self._keys: list[tuple[float, TrialId]] = []
-        self._rows = np.empty((64, width))
+        self._rows = np.zeros((64, width))
         self.trials: set[TrialId] = set()
 
     def __len__(self) -> int:
@@ -144,7 +144,7 @@ class Results:
             return
         n = len(self)
         if n == len(self._rows):
-            self._rows = np.concatenate([self._rows, np.empty_like(self._rows)])
+            self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
         place = bisect(self._keys, (loss, trial))
         self._keys.insert(place, (loss, trial))
         self._rows[place + 1 : n + 1] = self._rows[place:n]

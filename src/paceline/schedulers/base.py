@@ -165,7 +165,8 @@ class Scheduler(ABC):
         match event:
             case Reported():
                 state = self.ledger.trials[event.trial]
-                if state.resource == event.resource:  # otherwise a repetition, which counts no second time
+                # Below what it has reached, it is a repetition, which counts no second time.
+                if state.resource == event.resource and not state.is_stopped:
                     self._on_report(state)
             case JobEnded():
                 self._end(event)
@@ -208,7 +209,7 @@ class Scheduler(ABC):
         """A job was issued."""
 
     def _on_report(self, state: TrialState) -> None:
-        """A trial reported more resource than it ever did."""
+        """A trial reported the highest resource that it has reached so far; perhaps for the second time."""
 
     def _on_over(self, state: TrialState) -> None:
         """The trial's job no longer runs; what that means is told next."""
