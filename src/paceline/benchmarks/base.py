@@ -19,6 +19,7 @@ from typing import ClassVar, NamedTuple
 from paceline.errors import SettingError
 from paceline.events import Config, Metrics, TrialId
 from paceline.executors.simulated import SimulatedTraining
+from paceline.settings import at_least
 from paceline.space import Scalar, Space
 
 KEPT_CURVES = 4096
@@ -121,7 +122,15 @@ class CurveBenchmark(Benchmark):
 
         Args:
             resources: those at which curves are computed at first; others cost a second computation.
+
+        Raises:
+            SettingError: `min_resource` is not below `max_resource`, or `best` not below `median`.
         """
+        at_least("min_resource", self.min_resource, 1)
+        if self.min_resource >= self.max_resource:
+            raise SettingError("min_resource", self.min_resource, expected=f"less than {self.max_resource}")
+        if not self.best < self.median:
+            raise SettingError("best", self.best, expected=f"less than the median, {self.median!r}")
         self._places = {resource: place for place, resource in enumerate(resources)}
         self._all_places = {resource: resource - 1 for resource in range(1, self.max_resource + 1)}
         self._names = self.space.names

@@ -1,4 +1,4 @@
-"""Counting ones, the synthetic problem of Falkner et al. 2018 (docs/papers.md#bohb), section 5.1.
+"""Counting ones, the synthetic problem of Falkner et al. 2018 (docs/papers.md#benchmarks), section 5.1.
 
     f(x) = -(Σ x_cat + Σ E[Bernoulli(x_float)])
 

@@ -100,7 +100,7 @@ _LCBENCH = Family(
 
 
 def _rbv2(words: tuple[str, ...], numbers: tuple[str, ...]) -> Family:
-    """A family of random bot v2: accuracies of the tenth, and last, of the repetitions."""
+    """A family of random bot v2; `repl` is at its highest."""
     return Family(
         resource=SHARES,
         instance="task_id",

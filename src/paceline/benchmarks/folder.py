@@ -73,10 +73,17 @@ def load(folder: str | os.PathLike[str] | None = None) -> Benchmarks:
 
 
 class Benchmarks(Mapping[str, Benchmark]):
-    """See `load`."""
+    """See `load`.
+
+    Args:
+        folder: of the data.
+
+    Raises:
+        SettingError: a list is missing or does not hold what it should.
+    """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         manifest = _decode(folder, "manifest.json", _Manifest)
         self._tasks = {task.name: task for task in manifest.tasks if task.kind in _KINDS}
         self._references = _decode(folder, "references.json", dict[str, msgspec.Raw])
@@ -84,7 +91,7 @@ class Benchmarks(Mapping[str, Benchmark]):
 
     def __getitem__(self, name: str) -> Benchmark:
         if name not in self._tasks:
-            raise KeyError(f"{name!r} is no benchmark of {self._folder}{suggestion(name, self._tasks)}")
+            raise KeyError(f"{name!r} is no benchmark of {self.folder}{suggestion(name, self._tasks)}")
         if name not in self._made:
             self._made[name] = self._make(self._tasks[name])
         return self._made[name]
@@ -104,10 +111,10 @@ class Benchmarks(Mapping[str, Benchmark]):
 
     def _make(self, task: _Task) -> Benchmark:
         if task.kind == "taskset":
-            return table.Table(self._folder / task.file)
+            return table.Table(self.folder / task.file)
         reference = self._reference(task.name)
         return surrogate.Surrogate(
-            self._folder / task.folder,
+            self.folder / task.folder,
             task.instance,
             best=reference.best,
             median=reference.median_random,
@@ -117,11 +124,11 @@ class Benchmarks(Mapping[str, Benchmark]):
     def _reference(self, name: str) -> _Reference:
         raw = self._references.get(name)
         if raw is None:
-            raise SettingError("folder", str(self._folder), expected=f"{name!r} in references.json")
+            raise SettingError("folder", str(self.folder), expected=f"{name!r} in references.json")
         try:
             return msgspec.json.decode(raw, type=_Reference)
         except msgspec.MsgspecError as error:
-            raise _unreadable(self._folder, f"references.json, {name!r}", error) from error
+            raise _unreadable(self.folder, f"references.json, {name!r}", error) from error
 
 
 def _decode(folder: Path, file: str, kind: type[_T]) -> _T:

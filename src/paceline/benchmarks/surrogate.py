@@ -89,7 +89,7 @@ class Surrogate(CurveBenchmark):
             raise SettingError("family", self.family, expected="one of " + ", ".join(map(repr, FAMILIES)))
         self._columns = columns = FAMILIES[self.family]
         files = _read(self._folder, self.family)
-        instances = files.codes[columns.instance]
+        instances = {name: code for name, code in files.codes[columns.instance].items() if code}
         if instance not in instances:
             raise SettingError(
                 "instance",
@@ -123,6 +123,12 @@ class Surrogate(CurveBenchmark):
         x_cat = np.tile(np.array(words, dtype=np.int32), (len(resources), 1))
         run = _network(self._folder) if self._network is None else self._network
         targets = run(x_cat, x_cont).astype(np.float64)
+        if targets.shape != (len(resources), len(self._columns.targets)):
+            raise SettingError(
+                "folder",
+                str(self._folder),
+                expected=f"a network with {len(self._columns.targets)} targets, not {targets.shape[1:]}",
+            )
         losses = self._columns.offset + self._columns.factor * targets[:, self._loss]
         losses[~np.isfinite(losses)] = math.nan
         seconds = targets[:, self._time]
@@ -173,10 +179,9 @@ def _read(folder: Path, family: str) -> _Files:
     domains = {name: domain for name, domain in whole.domains.items() if name not in not_searched}
     inputs = {*columns.words, *columns.numbers} - not_searched
     if inputs != set(domains):
+        differences = sorted(inputs ^ set(domains))
         raise SettingError(
-            "folder",
-            str(folder),
-            expected=f"the hyperparameters of {family}; these are of one only: {sorted(inputs ^ set(domains))}",
+            "folder", str(folder), expected=f"the hyperparameters of {family}; it differs in {differences}"
         )
     try:
         codes = msgspec.json.decode((folder / "encoding.json").read_bytes(), type=dict[str, dict[str, int]])
@@ -184,6 +189,8 @@ def _read(folder: Path, family: str) -> _Files:
         raise SettingError(
             "folder", str(folder), expected="numbers by word in encoding.json", hint=f"{error}."
         ) from error
+    if uncoded := {columns.instance, *columns.words} - set(codes):
+        raise SettingError("folder", str(folder), expected=f"{sorted(uncoded)} in encoding.json")
     return _Files(Space(domains, whole.constraints), codes)
 
 
@@ -201,9 +208,17 @@ def _network(folder: Path) -> Network:
         ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session: Any = onnxruntime.InferenceSession(
-        str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-    )
+    try:
+        session: Any = onnxruntime.InferenceSession(
+            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its classes of errors have no common base
+        raise SettingError(
+            "folder",
+            str(folder),
+            expected="a network in model.onnx",
+            hint=f"{error}. If it is a text of three lines, fetch the file itself by Git LFS.",
+        ) from error
 
     def run(x_cat: NDArray[np.int32], x_cont: NDArray[np.float32]) -> NDArray[np.float32]:
         outputs: NDArray[np.float32] = session.run(None, {"x_cat": x_cat, "x_cont": x_cont})[0]
