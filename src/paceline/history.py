@@ -12,9 +12,10 @@ import msgspec
 
 from paceline.decisions import Decision, ResumeTrial, StartTrial, StopTrial, facts_of
 from paceline.driver import Gate
-from paceline.events import AnyEvent, JobIssued, TrialCreated, TrialId, TrialStopped
+from paceline.events import AnyEvent, Config, JobIssued, TrialCreated, TrialId, TrialStopped
 from paceline.journal import Entry
 from paceline.ledger import Ledger
+from paceline.samplers.base import Sampler
 from paceline.schedulers.base import Explanation, Scheduler
 
 
@@ -109,19 +110,36 @@ def reasons(entries: Iterable[Entry], ledger: Ledger, scheduler: Scheduler, tria
 
 
 def check(entries: Iterable[Entry], ledger: Ledger, scheduler: Scheduler) -> ReplayReport:
-    """Derive every decision again; `ledger` and `scheduler` come empty."""
+    """Derive every decision again; `ledger` and `scheduler` come empty.
+
+    What a model proposed is taken from the journal, and nothing is fitted; everything else is derived.
+    """
     gate = Gate(ledger)
+    recorded = _Recorded()
+    if scheduler.sampler.has_model:
+        scheduler.sampler = recorded
     n_events = n_decisions = 0
     for step in steps(entries):
         n_events += len(step.events)
         if step.decision is not None:
             n_decisions += 1
+            recorded.config = step.decision.config if isinstance(step.decision, StartTrial) else {}
             decision = scheduler.decide(may_start=gate.may_start)
             derived = () if decision is None else facts_of(decision, ledger)
             if derived != step.events:
                 return ReplayReport(n_events, n_decisions, step.seq, step.events, derived)
         _fold(step, ledger, scheduler)
     return ReplayReport(n_events, n_decisions)
+
+
+class _Recorded(Sampler):
+    """Proposes what was proposed."""
+
+    def __init__(self) -> None:
+        self.config: Config = {}
+
+    def propose(self, trial: TrialId) -> Config:  # noqa: ARG002 - it is told
+        return self.config
 
 
 def _fold(step: Step, ledger: Ledger, scheduler: Scheduler) -> None:

@@ -47,6 +47,10 @@ class Sampler(ABC):
         context: space, seed and ledger.
     """
 
+    has_model = False
+    """Whether proposals come from a model. `replay` takes them from the journal then: arithmetic that differs in its last
+    bit, as between two machines, may choose another config."""
+
     def __init__(self, context: Context) -> None:
         self.space = context.space
         self.seed = context.seed

@@ -155,6 +155,8 @@ class Results:
 class KDESampler(Sampler):
     """See `KDE`."""
 
+    has_model = True
+
     def __init__(self, settings: KDE, context: Context) -> None:
         super().__init__(context)
         self._settings = settings
