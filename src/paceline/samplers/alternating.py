@@ -50,7 +50,9 @@ class Alternating(SamplerSettings, frozen=True, kw_only=True, tag=True):
                 raise SettingError(f"samplers[{index}]", sampler, expected=expected, hint=hint)
             if isinstance(sampler, Grid):
                 raise SettingError(
-                    f"samplers[{index}]", sampler, expected="no Grid, which must have every turn to be complete"
+                    f"samplers[{index}]",
+                    sampler,
+                    expected="no Grid, which must have every turn to be complete",
                 )
         msgspec.structs.force_setattr(self, "samplers", tuple(given))
 

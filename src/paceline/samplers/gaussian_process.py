@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from paceline.events import TrialId
 from paceline.rng import generator_for
-from paceline.samplers.base import Context
-from paceline.samplers.model import ModelSampler, ModelSettings
+from paceline.samplers.base import Context, SamplerSettings
+from paceline.samplers.model import ModelSampler, check_model
 from paceline.samplers.points import Candidates, Features
 from paceline.samplers.results import ranks
 from paceline.settings import at_least
@@ -34,12 +34,15 @@ _MAX_ROWS = 300
 _MAX_ROWS_TO_FIT = 150
 """Likewise, to fit length scales and noise."""
 
+_JITTER = 1e-6
+"""Far above rounding and far below what makes a difference: equal candidates are no trouble."""
+
 _STEPS = 25
 _LOG_NOISE, _LOG_NOISE_SD = math.log(0.05), 1.0
 _LOG_LENGTH_SD = 1.0
 
 
-class GaussianProcess(ModelSettings, frozen=True, kw_only=True, tag=True):
+class GaussianProcess(SamplerSettings, frozen=True, kw_only=True, tag=True):
     """Gaussian-process Thompson sampling.
 
     Args:
@@ -49,6 +52,8 @@ class GaussianProcess(ModelSettings, frozen=True, kw_only=True, tag=True):
         local_candidates: configs around the best one, likewise.
     """
 
+    random_fraction: float = 1 / 3
+    min_results: int = 8
     random_candidates: int = 200
     local_candidates: int = 200
 
@@ -58,7 +63,7 @@ class GaussianProcess(ModelSettings, frozen=True, kw_only=True, tag=True):
         Raises:
             SettingError: a setting is wrong.
         """
-        super().__post_init__()
+        check_model(self.random_fraction, self.min_results)
         at_least("random_candidates", self.random_candidates, 1)
         at_least("local_candidates", self.local_candidates, 0)
 
@@ -71,14 +76,12 @@ class GaussianProcessSampler(ModelSampler):
     """See `GaussianProcess`."""
 
     def __init__(self, context: Context, settings: GaussianProcess) -> None:
-        super().__init__(context, settings)
+        super().__init__(context, settings.random_fraction, settings.min_results)
         self._n_random = settings.random_candidates
         self._n_local = settings.local_candidates
         self._candidates = Candidates(context.space)
         # Two different names are at distance 1, as the ends of a range are.
-        self._features = Features(
-            context.space, names=range(2, 2**40), inactive=0.5, height=math.sqrt(0.5)
-        )
+        self._features = Features(context.space, names=range(2, 2**40), inactive=0.5, height=math.sqrt(0.5))
         self._fitted: tuple[tuple[int, int], _Kernel] | None = None
 
     def _ranked(self, trial: TrialId) -> _Array | None:
@@ -126,19 +129,36 @@ class _Kernel:
     def between(self, a: _Array, b: _Array) -> _Array:
         """The covariances of the function at `(n, f)` and `(m, f)` features: an `(n, m)` array."""
         a, b = a * self._inverse_lengths, b * self._inverse_lengths
-        squares = (a * a).sum(1)[:, None] + (b * b).sum(1) - 2.0 * (a @ b.T)
-        scaled = np.sqrt(np.maximum(5.0 * squares, 0.0))
-        return np.asarray((1.0 + scaled * (1.0 + scaled / 3.0)) * np.exp(-scaled))
+        # Written into one array where possible: at 400 candidates, new memory costs more than the arithmetic.
+        scaled = a @ b.T
+        scaled *= -10.0
+        scaled += 5.0 * (a * a).sum(1)[:, None]
+        scaled += 5.0 * (b * b).sum(1)
+        np.sqrt(np.maximum(scaled, 0.0, out=scaled), out=scaled)
+        return _matern(scaled, np.exp(-scaled))
 
     def draw(self, x: _Array, y: _Array, candidates: _Array, random: np.random.Generator) -> _Array:
         """One draw of the function at the candidates, given that it was `y` at `x` (Rasmussen and Williams, alg. 2.1)."""
-        root = np.linalg.cholesky(self.between(x, x) + self._noise * np.eye(len(y)))
+        covariance = self.between(x, x)
+        covariance.flat[:: len(y) + 1] += self._noise
+        root = np.linalg.cholesky(covariance)
         solved = np.linalg.solve(root, np.column_stack([y, self.between(x, candidates)]))
         weights, gain = solved[:, 0], solved[:, 1:]
-        # The jitter is far above rounding and far below what makes a difference: equal candidates are no trouble.
-        jitter = 1e-6 * np.eye(len(candidates))
-        covariance = self.between(candidates, candidates) - gain.T @ gain + jitter
-        return np.asarray(gain.T @ weights + np.linalg.cholesky(covariance) @ random.standard_normal(len(candidates)))
+        posterior = self.between(candidates, candidates)
+        posterior -= gain.T @ gain
+        posterior.flat[:: len(candidates) + 1] += _JITTER
+        noise = random.standard_normal(len(candidates))
+        return np.asarray(gain.T @ weights + np.linalg.cholesky(posterior) @ noise)
+
+
+def _matern(scaled: _Array, decay: _Array) -> _Array:
+    """Matérn-5/2 at √5 r, given exp(-√5 r): 1 + √5 r + 5/3 r² times that (Rasmussen and Williams, eq. 4.17)."""
+    polynomial = scaled * (1.0 / 3.0)
+    polynomial += 1.0
+    polynomial *= scaled
+    polynomial += 1.0
+    polynomial *= decay
+    return polynomial
 
 
 def _fit(x: _Array, y: _Array, owners: NDArray[np.intp]) -> _Kernel:
@@ -181,7 +201,8 @@ def _log_likelihood(squares: _Array, y: _Array, at: _Array) -> tuple[float, _Arr
     inverse_squares, noise = np.exp(-2.0 * at[:-1]), math.exp(at[-1])
     scaled = np.sqrt(5.0 * np.tensordot(inverse_squares, squares, 1))
     decay = np.exp(-scaled)
-    covariance = (1.0 + scaled * (1.0 + scaled / 3.0)) * decay + noise * np.eye(len(y))
+    covariance = _matern(scaled, decay)
+    covariance.flat[:: len(y) + 1] += noise
     root = np.linalg.cholesky(covariance)
     inverse = np.linalg.inv(covariance)
     weights = inverse @ y

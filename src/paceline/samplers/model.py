@@ -14,32 +14,21 @@ from numpy.typing import NDArray
 from paceline.errors import SettingError
 from paceline.events import AnyEvent, Config, TrialId
 from paceline.rng import uniforms_for
-from paceline.samplers.base import Context, Sampler, SamplerSettings
+from paceline.samplers.base import Context, Sampler
 from paceline.samplers.results import Results
 from paceline.settings import at_least
 
 
-class ModelSettings(SamplerSettings, frozen=True, kw_only=True):
-    """What the settings of samplers with a model share.
+def check_model(random_fraction: object, min_results: object) -> None:
+    """Refuse settings that every sampler with a model has, if they are wrong.
 
-    Args:
-        random_fraction: the share of proposals that are drawn at random, so that no region is given up for ever.
-        min_results: with fewer, all are.
+    Raises:
+        SettingError: they are.
     """
-
-    random_fraction: float = 1 / 3
-    min_results: int = 8
-
-    def __post_init__(self) -> None:
-        """Validate; a subclass calls this first.
-
-        Raises:
-            SettingError: a setting is wrong.
-        """
-        value: object = self.random_fraction
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise SettingError("random_fraction", value, expected="a number from 0 to 1")
-        at_least("min_results", self.min_results, 2)
+    is_number = isinstance(random_fraction, int | float) and not isinstance(random_fraction, bool)
+    if not (is_number and 0 <= random_fraction <= 1):  # type: ignore[operator]
+        raise SettingError("random_fraction", random_fraction, expected="a number from 0 to 1")
+    at_least("min_results", min_results, 2)
 
 
 class ModelSampler(Sampler):
@@ -47,16 +36,17 @@ class ModelSampler(Sampler):
 
     Args:
         context: space, seed and ledger.
-        settings: the user's.
+        random_fraction: the share of proposals that are drawn at random.
+        min_results: with fewer, there is no model.
     """
 
     learns = True
 
-    def __init__(self, context: Context, settings: ModelSettings) -> None:
+    def __init__(self, context: Context, random_fraction: float, min_results: int) -> None:
         super().__init__(context)
         self.results = Results(context.space, context.ledger)
-        self._random_fraction = settings.random_fraction
-        self._min_results = settings.min_results
+        self._random_fraction = random_fraction
+        self._min_results = min_results
 
     def apply(self, event: AnyEvent) -> None:
         """Take in one fact."""

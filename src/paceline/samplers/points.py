@@ -32,9 +32,7 @@ class Candidates:
             return random.permutation(self._everything())
         return self.settle(random.random((n, self._space.dimension)))
 
-    def near(
-        self, point: NDArray[np.float64], n: int, random: np.random.Generator
-    ) -> NDArray[np.float64]:
+    def near(self, point: NDArray[np.float64], n: int, random: np.random.Generator) -> NDArray[np.float64]:
         """Candidates around a point: about three coordinates of each are moved, near or far, names to any other.
 
         Returns:
@@ -43,7 +41,9 @@ class Candidates:
         anywhere = random.random((n, len(point)))
         moves = random.random((n, len(point))) < 3.0 / max(3, len(point))
         moves[np.arange(n), random.integers(len(point), size=n)] = True
-        width = 0.01 * 30.0 ** random.random((n, 1))  # standard deviations of 0.01 to 0.3, even in the logarithm
+        width = 0.01 * 30.0 ** random.random(
+            (n, 1)
+        )  # standard deviations of 0.01 to 0.3, even in the logarithm
         moved = point + moves * width * random.standard_normal((n, len(point)))
         moved = 1.0 - np.abs(1.0 - np.abs(moved) % 2.0)  # the cube's sides are mirrors
         is_anywhere = np.isnan(moved) | (moves & self._is_name)

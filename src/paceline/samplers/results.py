@@ -68,7 +68,9 @@ class Results:
 
     def highest(self, min_results: int) -> int | None:
         """The highest resource with at least so many results, if there is one."""
-        return max((resource for resource, rows in self._rows.items() if len(rows) >= min_results), default=None)
+        return max(
+            (resource for resource, rows in self._rows.items() if len(rows) >= min_results), default=None
+        )
 
     def pending(self) -> list[TrialId]:
         """The trials that run now, in order of their ids."""

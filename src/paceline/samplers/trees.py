@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from paceline.errors import SettingError
 from paceline.events import TrialId
 from paceline.rng import generator_for
-from paceline.samplers.base import Context
-from paceline.samplers.model import ModelSampler, ModelSettings
+from paceline.samplers.base import Context, SamplerSettings
+from paceline.samplers.model import ModelSampler, check_model
 from paceline.samplers.points import Candidates, Features
 from paceline.samplers.results import ranks
 from paceline.settings import at_least
@@ -29,7 +29,7 @@ _MAX_ROWS = 1000
 """More results than this are thinned out, from the bottom rung up."""
 
 
-class Trees(ModelSettings, frozen=True, kw_only=True, tag=True):
+class Trees(SamplerSettings, frozen=True, kw_only=True, tag=True):
     """Extra-trees Thompson sampling; needs scikit-learn.
 
     Args:
@@ -39,6 +39,8 @@ class Trees(ModelSettings, frozen=True, kw_only=True, tag=True):
         candidates: configs among which each proposal is chosen.
     """
 
+    random_fraction: float = 1 / 3
+    min_results: int = 8
     n_trees: int = 3
     candidates: int = 500
 
@@ -48,7 +50,7 @@ class Trees(ModelSettings, frozen=True, kw_only=True, tag=True):
         Raises:
             SettingError: a setting is wrong, or scikit-learn is not installed.
         """
-        super().__post_init__()
+        check_model(self.random_fraction, self.min_results)
         at_least("n_trees", self.n_trees, 1)
         at_least("candidates", self.candidates, 1)
         if find_spec("sklearn") is None:
@@ -68,7 +70,7 @@ class TreesSampler(ModelSampler):
     """See `Trees`."""
 
     def __init__(self, context: Context, settings: Trees) -> None:
-        super().__init__(context, settings)
+        super().__init__(context, settings.random_fraction, settings.min_results)
         self._n_trees = settings.n_trees
         self._n_candidates = settings.candidates
         self._candidates = Candidates(context.space)
