@@ -24,11 +24,14 @@ class Candidates:
         self._scales = [space.domains[name].scale for name in space.coordinates]
         self._columns = {name: column for column, name in enumerate(space.coordinates)}
         self._order = parents_first(space.domains)
+        self._is_name = np.array([isinstance(space.domains[name], Categorical) for name in space.coordinates])
+        n_configs = space.n_configs
+        self._is_small = n_configs is not None and n_configs <= _ALL
         self._all: NDArray[np.float64] | None = None
 
     def draw(self, n: int, random: np.random.Generator) -> NDArray[np.float64]:
         """Uniform candidates: an `(n, dimension)` array, NaN where inactive; all configs, shuffled, where they are few."""
-        if (self._space.n_configs or _ALL + 1) <= _ALL:
+        if self._is_small:
             return random.permutation(self._everything())
         return self.settle(random.random((n, self._space.dimension)))
 
@@ -68,10 +71,6 @@ class Candidates:
         for name, column in self._columns.items():
             settled[~active[name], column] = np.nan
         return settled
-
-    @property
-    def _is_name(self) -> NDArray[np.bool_]:
-        return np.array([isinstance(self._space.domains[name], Categorical) for name in self._columns])
 
     def _everything(self) -> NDArray[np.float64]:
         if self._all is None:
