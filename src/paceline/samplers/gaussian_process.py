@@ -12,8 +12,10 @@ finds the same ones, whenever he asks.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +100,8 @@ class GaussianProcessSampler(ModelSampler):
         kept = _thinned(losses, _MAX_ROWS)
         x = self._features.of(self.results.points[rows[kept]])
         y = _normal_scores(losses)[kept]
-        drawn = self._kernel(resource, rows).draw(x, y, self._features.of(points), random)
+        with _one_thread():
+            drawn = self._kernel(resource, rows).draw(x, y, self._features.of(points), random)
         return points[np.argsort(drawn, kind="stable")]
 
     def _kernel(self, resource: int, rows: NDArray[np.intp]) -> _Kernel:
@@ -234,6 +237,25 @@ def _normal_scores(losses: _Array) -> _Array:
     n = len(losses)
     places = ranks(losses) * max(1, n - 1)
     return np.interp(places, np.arange(n), _quantiles(n))
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Linear algebra by one thread, where threadpoolctl (which comes with scikit-learn) can see to it.
+
+    Matrices of this size gain little from more, and where the other cores train, threads that wait for each other can
+    take ten times as long. One thread also adds numbers up in one order.
+    """
+    controller = _controller()
+    return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
+
+
+@lru_cache(maxsize=1)
+def _controller() -> Any:
+    try:
+        from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - part of an extra
+    except ImportError:
+        return None
+    return ThreadpoolController()
 
 
 @lru_cache(maxsize=8)

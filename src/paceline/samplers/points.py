@@ -20,7 +20,7 @@ class Candidates:
     """
 
     def __init__(self, space: Space) -> None:
-        self._space = space
+        self.space = space
         self._scales = [space.domains[name].scale for name in space.coordinates]
         self._columns = {name: column for column, name in enumerate(space.coordinates)}
         self._order = parents_first(space.domains)
@@ -33,7 +33,7 @@ class Candidates:
         """Uniform candidates: an `(n, dimension)` array, NaN where inactive; all configs, shuffled, where they are few."""
         if self._is_small:
             return random.permutation(self._everything())
-        return self.settle(random.random((n, self._space.dimension)))
+        return self.settle(random.random((n, self.space.dimension)))
 
     def near(self, point: NDArray[np.float64], n: int, random: np.random.Generator) -> NDArray[np.float64]:
         """Candidates around a point: about three coordinates of each are moved, near or far, names to any other.
@@ -60,12 +60,12 @@ class Candidates:
         active: dict[str, NDArray[np.bool_]] = {}
         for name in self._order:
             active[name] = np.ones(len(points), np.bool_)
-            for parent, test in self._space.domains[name].conditions.items():
+            for parent, test in self.space.domains[name].conditions.items():
                 column = self._columns.get(parent)
                 values, inverse = np.unique(
                     np.full(len(points), 0.5) if column is None else settled[:, column], return_inverse=True
                 )
-                decode = self._space.domains[parent].scale.decode
+                decode = self.space.domains[parent].scale.decode
                 holds = np.array([test.holds(decode(float(value))) for value in values], np.bool_)
                 active[name] &= active[parent] & holds[inverse]
         for name, column in self._columns.items():
@@ -74,7 +74,7 @@ class Candidates:
 
     def _everything(self) -> NDArray[np.float64]:
         if self._all is None:
-            self._all = self._space.encode_many(self._space.grid(_ALL))
+            self._all = self.space.encode_many(self.space.grid(_ALL))
         return self._all
 
 

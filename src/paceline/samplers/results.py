@@ -28,14 +28,14 @@ class Results:
     """
 
     def __init__(self, space: Space, ledger: Ledger) -> None:
-        self._space = space
+        self.space = space
         self._ledger = ledger
-        self._points = np.empty((16, space.dimension))
-        self._losses = np.empty(16)
-        self._resources = np.empty(16, np.int64)
+        self._points = np.zeros((16, space.dimension))  # the first n rows count; doubled when they are full
+        self._losses = np.zeros(16)
+        self._resources = np.zeros(16, np.int64)
         self._rows: dict[int, list[int]] = {}  # by resource
         self._top: dict[TrialId, int] = {}  # the highest resource at which a trial has a result
-        self._encoded: dict[TrialId, NDArray[np.float64]] = {}
+        self._encoded: list[NDArray[np.float64]] = []  # by trial
         self._known: set[_Key] = set()
         self.n = 0
         """How many rows there are: one for each trial and resource."""
@@ -78,8 +78,6 @@ class Results:
 
     def point(self, trial: TrialId) -> NDArray[np.float64]:
         """A trial's config as a `(dimension,)` array; not to be written to."""
-        if trial not in self._encoded:
-            self._encoded[trial] = self._space.encode(self._ledger.trials[trial].trial.config)
         return self._encoded[trial]
 
     def knows(self, config: Config) -> bool:
@@ -92,6 +90,7 @@ class Results:
         """Take in one fact."""
         match event:
             case TrialCreated():
+                self._encoded.append(self.space.encode(event.trial.config))
                 self._known.add(_key(event.trial.config))
             case JobEnded():
                 self._end(event.trial)
@@ -111,8 +110,8 @@ class Results:
         if self.n == len(self._losses):
             for name in ("_points", "_losses", "_resources"):
                 old = getattr(self, name)
-                setattr(self, name, np.concatenate([old, np.empty_like(old)]))
-        self._points[self.n] = self.point(trial)
+                setattr(self, name, np.concatenate([old, np.zeros_like(old)]))
+        self._points[self.n] = self._encoded[trial]
         self._losses[self.n] = loss if math.isfinite(loss) else math.inf
         self._resources[self.n] = resource
         self._rows.setdefault(resource, []).append(self.n)

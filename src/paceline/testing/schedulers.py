@@ -80,7 +80,10 @@ class SchedulerMachine(RuleBasedStateMachine):
     """The budget of schedulers that do not end by themselves."""
     never_idles: ClassVar[bool] = False
     """Whether a free worker always gets a job while a trial may be started."""
-    no_state: ClassVar[Collection[str]] = ("space", "_drawn", "_remaining", "_blocks")
+    no_state: ClassVar[Collection[str]] = (
+        *("space", "_drawn", "_remaining", "_blocks"),  # of spaces, grids and sequences
+        *("_candidates", "_features", "_fitted"),  # of samplers with a model
+    )
     """Attributes of schedulers and samplers that are caches, or never change."""
 
     def __init__(self) -> None:
