@@ -17,10 +17,16 @@ from paceline.errors import StudyNotFoundError as StudyNotFoundError
 from paceline.errors import TrainingFunctionError as TrainingFunctionError
 from paceline.events import Budget as Budget
 from paceline.forecast import forecast as forecast
+from paceline.recommended import Recommendation as Recommendation
+from paceline.recommended import recommended as recommended
+from paceline.samplers.alternating import Alternating as Alternating
+from paceline.samplers.gaussian_process import GaussianProcess as GaussianProcess
 from paceline.samplers.grid import Grid as Grid
 from paceline.samplers.kde import KDE as KDE
+from paceline.samplers.kde import TPE as TPE
 from paceline.samplers.quasirandom import QuasiRandom as QuasiRandom
 from paceline.samplers.random import Random as Random
+from paceline.samplers.trees import Trees as Trees
 from paceline.schedulers.asha import ASHA as ASHA
 from paceline.schedulers.bohb import BOHB as BOHB
 from paceline.schedulers.hyperband import Hyperband as Hyperband

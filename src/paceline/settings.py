@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` gives equal settings back."""
-        settings: dict[str, Any] = msgspec.to_builtins(self)
+        settings: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))  # with lists for tuples
         return settings
 
     @classmethod
@@ -120,4 +120,6 @@ def _value(value: Any) -> Any:
     # In a dict by hyperparameter, "type" may be one of them: there, a number stands under it.
     if isinstance(value, Mapping) and isinstance(value.get("type"), str):
         return Settings.from_json(value)
+    if isinstance(value, list | tuple):
+        return tuple(map(_value, value))
     return value

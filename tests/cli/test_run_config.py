@@ -4,7 +4,19 @@ import sys
 
 import pytest
 
-from paceline import ASHA, Budget, Categorical, Float, Integer, QuasiRandom, Study, above
+from paceline import (
+    ASHA,
+    Alternating,
+    Budget,
+    Categorical,
+    Float,
+    GaussianProcess,
+    Integer,
+    QuasiRandom,
+    Study,
+    Trees,
+    above,
+)
 from paceline.cli import config
 from paceline.cli.config import load_config
 from paceline.space.domains import Constant, Ordinal
@@ -171,6 +183,21 @@ workers = "four"
         assert f"  - {problem}" in result.err, problem
     assert "study.toml: 15 problems" in result.err
     assert not list(project.glob("*.db"))
+
+
+@pytest.mark.parametrize("number", ["20", "1.5"])
+def test_samplers_within_a_sampler(paceline, project, number):
+    members = f'[{{type = "Trees"}}, {{type = "GaussianProcess", min_results = {number}}}]'
+    file = project / "study.toml"
+    file.write_text(GOOD.replace('"QuasiRandom"', f'"Alternating", samplers = {members}'))
+    if number == "20":
+        recipe = load_config(file, None, storage=None, default_storage="memory:")
+        with recipe.study as study:
+            assert study.settings.sampler == Alternating(samplers=(Trees(), GaussianProcess(min_results=20)))
+    else:
+        result = paceline("run", "model:Net.train", "--config", "study.toml")
+        assert result.code == 1
+        assert "scheduler.sampler.samplers[1].min_results = 1.5: expected `int`, got `float`" in result.err
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """The shipped contract of samplers, kept by every sampler that is shipped."""
 
-from paceline import KDE, Grid, QuasiRandom, Random
+from paceline import KDE, Alternating, GaussianProcess, Grid, QuasiRandom, Random, Trees
 from paceline.testing.samplers import SamplerContract
 
 
@@ -38,3 +38,15 @@ class TestKDEAtFullResource(SamplerContract):
         truncate=True,
         prior_weight=1.0,
     )
+
+
+class TestTrees(SamplerContract):
+    settings_under_test = Trees()
+
+
+class TestGaussianProcess(SamplerContract):
+    settings_under_test = GaussianProcess(random_fraction=0.1, min_results=3)
+
+
+class TestAlternating(SamplerContract):
+    settings_under_test = Alternating(samplers=(KDE(), Trees(), GaussianProcess()))

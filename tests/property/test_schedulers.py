@@ -7,9 +7,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from paceline.decisions import ResumeTrial, StartTrial, StopTrial
+from paceline.samplers.alternating import Alternating
+from paceline.samplers.gaussian_process import GaussianProcess
 from paceline.samplers.grid import Grid
 from paceline.samplers.kde import KDE
 from paceline.samplers.quasirandom import QuasiRandom
+from paceline.samplers.random import Random
+from paceline.samplers.trees import Trees
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
@@ -278,6 +282,15 @@ CASES = {
     "brackets-all": (AshaMachine, ASHA(max_resource=11, brackets=5, reduction_factor=2)),
     "brackets-infinite": (AshaMachine, ASHA(max_resource=None, brackets=3, reduction_factor=2)),
     "brackets-stop": (AshaMachine, ASHA(max_resource=9, brackets=2, variant="stop")),
+    "trees": (AshaMachine, ASHA(max_resource=9, sampler=Trees(min_results=2, candidates=20))),
+    "gaussian-process": (
+        AshaMachine,
+        ASHA(max_resource=9, sampler=GaussianProcess(min_results=2, random_candidates=9, local_candidates=9)),
+    ),
+    "alternating": (
+        FullResourceMachine,
+        FullResource(sampler=Alternating(samplers=(Trees(min_results=2, candidates=20), Random()))),
+    ),
     "brackets-grid": (AshaMachine, ASHA(max_resource=9, brackets=3, reduction_factor=2, sampler=SMALL_GRID)),
 }
 

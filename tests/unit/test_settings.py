@@ -1,10 +1,16 @@
 """Settings: JSON, and what may grow."""
 
+import json
+
 import pytest
 
 from paceline.errors import SchemaError
+from paceline.samplers.alternating import Alternating
+from paceline.samplers.gaussian_process import GaussianProcess
 from paceline.samplers.grid import Grid
 from paceline.samplers.quasirandom import QuasiRandom
+from paceline.samplers.random import Random
+from paceline.samplers.trees import Trees
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.base import SchedulerSettings
 from paceline.schedulers.hyperband import Hyperband
@@ -28,6 +34,9 @@ ALL = [
         rung_value="best",
     ),
     ASHA(max_resource=None, delay=True, resume=False, sampler=Grid(resolution=2)),
+    FullResource(sampler=Trees(n_trees=5, candidates=9, random_fraction=0.5)),
+    ASHA(max_resource=3, sampler=GaussianProcess(min_results=20, local_candidates=0)),
+    FullResource(sampler=Alternating(samplers=(QuasiRandom(), Alternating(samplers=(Trees(), Random()))))),
 ]
 
 
@@ -36,6 +45,7 @@ def test_settings_come_back_equal(settings):
     back = SchedulerSettings.from_json(settings.to_json())
     assert back == settings
     assert type(back.sampler) is type(settings.sampler)
+    assert json.loads(json.dumps(settings.to_json())) == settings.to_json()  # as the journal gives it back
 
 
 @pytest.mark.parametrize(

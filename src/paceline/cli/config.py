@@ -19,7 +19,7 @@
     [scheduler]                     # its class and settings, as in Python: ASHA, Hyperband,
     type = "ASHA"                   # SuccessiveHalving or FullResource
     max_resource = 27
-    sampler = {type = "QuasiRandom"} # or Random, the default, or Grid
+    sampler = {type = "QuasiRandom"} # or Random, the default, Grid, Trees, ...
 
     [budget]                        # the first limit that is reached ends the study:
     trials = 100                    # trials, resource, minutes, target
@@ -252,6 +252,9 @@ class _Reader:
     def value(self, kind: Any, value: object, where: str) -> Any:
         if isinstance(kind, type) and issubclass(kind, SamplerSettings):
             return self.settings(SamplerSettings, value, where)
+        if kind == tuple[SamplerSettings, ...] and isinstance(value, list):
+            members = [self.settings(SamplerSettings, it, f"{where}[{i}]") for i, it in enumerate(value)]
+            return None if None in members else tuple(members)
         try:
             return msgspec.convert(value, kind)
         except msgspec.ValidationError as error:

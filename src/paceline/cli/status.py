@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -175,12 +175,18 @@ def incumbent_facts(best: IncumbentView | None, metric: str, unit: str) -> list[
 
 def scheduler_text(settings: dict[str, Any]) -> str:
     """A scheduler's settings in one line: `ASHA(max_resource=27, sampler=Random())`."""
-    arguments = (
-        f"{name}={scheduler_text(value) if isinstance(value, dict) and 'type' in value else repr(value)}"
-        for name, value in settings.items()
-        if name != "type"
-    )
+    arguments = (f"{name}={_setting_text(value)}" for name, value in settings.items() if name != "type")
     return f"{settings.get('type')}({', '.join(arguments)})"
+
+
+def _setting_text(value: object) -> str:
+    match value:
+        case {"type": str(), **_rest}:
+            return scheduler_text(cast("dict[str, Any]", value))
+        case list():
+            return f"({', '.join(map(_setting_text, value))})"
+        case _:
+            return repr(value)
 
 
 def _by_status(status: Status) -> str:

@@ -14,7 +14,7 @@ Readings, where the paper, its authors' code and later work differ:
 `min_points_rule`  "hpbandster": at least N_min good and N_min bad results, 2 (d + 1) in all; "paper": N_min + 2 in all,
             and the worst N_min are bad even if they are good too. d counts hyperparameters with more than one value.
 `lie`       running trials count as bad, so that proposals made at once differ (constant liar); neither has it.
-`spread`, `max_good`   0.19 and 25, with the best 10 %, are a greedier reading after Optuna's TPE, for full resource.
+`spread`, `max_good`   0.19 and 25, with the best 10 %, are the greedier reading `TPE`.
 `prior_weight`, `truncate`   a uniform kernel on each side; kernels that integrate to 1 over [0, 1]; neither has them.
 
 Mended from the authors' code: names that no good result has (they divided by zero), an inactive hyperparameter in the
@@ -30,15 +30,14 @@ import math
 from bisect import bisect
 from typing import Literal
 
-import msgspec
 import numpy as np
 
 from paceline.density import Array, Density, Layout
-from paceline.events import Config, TrialId
-from paceline.rng import generator_for, uniforms_for
-from paceline.samplers.base import Context, Sampler, SamplerSettings
+from paceline.events import TrialId
+from paceline.rng import generator_for
+from paceline.samplers.base import Context, SamplerSettings
 from paceline.samplers.encoded import Encoded
-from paceline.samplers.known import KnownConfigs
+from paceline.samplers.model import ModelSampler, Ranking
 from paceline.settings import at_least, one_of, true_or_false, within
 
 MinPointsRule = Literal["hpbandster", "paper"]
@@ -102,23 +101,22 @@ class KDE(SamplerSettings, frozen=True, kw_only=True, tag=True):
         return KDESampler(self, context)
 
 
-class Proposal(msgspec.Struct, frozen=True):
-    """What a config came from.
+class TPE(KDE, frozen=True, kw_only=True, tag=True):
+    """`KDE` with the defaults of a greedier reading, for search at full resource, where results are what they seem.
 
-    Args:
-        config: the proposal.
-        resource: whose results were modelled; `None` for a draw from the prior.
-        n_good: good results.
-        n_bad: bad ones, running trials included where they count.
+    The best 10 % are good, 25 at most; bandwidths do not shrink to the spread of the good; candidates are drawn from l
+    itself. That is near to Optuna's multivariate TPE, whose bandwidths and prior kernel differ.
     """
 
-    config: Config
-    resource: int | None = None
-    n_good: int = 0
-    n_bad: int = 0
+    random_fraction: float = 0.1
+    top_fraction: float = 0.1
+    max_good: int | None = 25
+    bandwidth_factor: float = 1.0
+    spread: float | None = 0.19
+    min_points: int | None = 4
 
 
-class Results:
+class RankedRows:
     """The results at one resource, kept in the order of their losses. Equal losses keep the order of the trials.
 
     Args:
@@ -152,23 +150,20 @@ class Results:
         self.trials.add(trial)
 
 
-class KDESampler(Sampler):
+class KDESampler(ModelSampler):
     """See `KDE`."""
 
-    has_model = True
-
     def __init__(self, settings: KDE, context: Context) -> None:
-        super().__init__(context)
+        super().__init__(context, settings.random_fraction)
         self._settings = settings
         self._layout = Layout.of(context.space)
         self._encoded = Encoded(context)
-        self._known = KnownConfigs(context)
         n_min = settings.min_points or 0
         # The spread of fewer points than dimensions says nothing; a spread that is given needs none.
         if settings.min_points is None or settings.spread is None:
             n_min = max(n_min, self.space.dimension + 1)
         self._n_min = n_min
-        self._results: dict[int, Results] = {}
+        self._results: dict[int, RankedRows] = {}
         self._resource: int | None = None  # the largest with enough results
         self._fitted: tuple[object, Density, Density] | None = None
 
@@ -176,7 +171,7 @@ class KDESampler(Sampler):
 
     def observe(self, trial: TrialId, resource: int, loss: float) -> None:
         """Take in one result."""
-        results = self._results.setdefault(resource, Results(self._layout.width))
+        results = self._results.setdefault(resource, RankedRows(self._layout.width))
         results.add(trial, loss, self._layout.rows(self._encoded.observed(trial)[None])[0])
         if resource > (self._resource or 0) and self._is_enough(len(results)):
             self._resource = resource
@@ -193,38 +188,17 @@ class KDESampler(Sampler):
 
     # The question ----------------------------------------------------------------------------------------------
 
-    def propose(self, trial: TrialId) -> Config:
-        """A config from the model, or from the prior."""
-        return self.proposal(trial).config
-
-    def explain(self, trial: TrialId) -> str:
-        """What the config came from."""
-        found = self.proposal(trial)
-        if found.resource is None:
-            return "drawn at random"
-        return f"like the best {found.n_good} and unlike the other {found.n_bad} at resource {found.resource}"
-
-    def proposal(self, trial: TrialId) -> Proposal:
-        """The config that `propose` answers with, and what it came from."""
-        is_random = (
-            uniforms_for(self.seed, "model or prior", trial).random(1)[0] < self._settings.random_fraction
-        )
-        if self._resource is None or is_random:
-            return Proposal(self._prior(trial))
+    def _ranking(self, trial: TrialId) -> Ranking | None:
+        if self._resource is None:
+            return None
         good, bad = self._densities(self._resource)
         generator = generator_for(self.seed, "kde", trial)
         rows = good.draw(self._settings.candidates, generator, factor=self._settings.bandwidth_factor)
-        scores = good.log(rows) - bad.log(rows)
-        for index in np.argsort(-scores, kind="stable"):
-            config = self.space.decode(self._layout.points(rows[index][None])[0])
-            if config not in self._known and not self.space.refusals(config):
-                return Proposal(config, self._resource, len(good), len(bad))
-        return Proposal(self._prior(trial))
-
-    def _prior(self, trial: TrialId) -> Config:
-        if self._settings.random_fraction == 1:  # random search, and what is built on it, event for event
-            return self.space.sample(uniforms_for(self.seed, "config", trial))
-        return self._known.draw_new(uniforms_for(self.seed, "config", trial))
+        best_first = np.argsort(bad.log(rows) - good.log(rows), kind="stable")
+        return Ranking(
+            self._layout.points(rows[best_first]),
+            f"its config is like the best {len(good)} and unlike the other {len(bad)} at {self._resource}",
+        )
 
     def _densities(self, resource: int) -> tuple[Density, Density]:
         results = self._results[resource]

@@ -18,6 +18,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from paceline.space.scalars import Scalar, identity
 
 _Number = TypeVar("_Number", int, float)
@@ -42,6 +45,10 @@ class Scale(ABC):
     @abstractmethod
     def spread(self, resolution: int) -> list[Scalar]:
         """At most `resolution` different values from the lowest to the highest; for 1, the one in the middle."""
+
+    def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Many numbers in [0, 1] at once, decoded and encoded again."""
+        return u
 
 
 class Linear(Scale):
@@ -111,6 +118,10 @@ class Cells(Scale):
     def encode(self, value: Any) -> float:
         """The centre of the value's cell."""
         return (self.index(value) + 0.5) / self.n_values
+
+    def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The centres of their cells."""
+        return (np.minimum(np.floor(u * self.n_values), self.n_values - 1) + 0.5) / self.n_values
 
     def spread(self, resolution: int) -> list[Scalar]:
         """All values if they are no more than `resolution`, else evenly spaced ones."""
@@ -215,6 +226,13 @@ class LogIntegers(Integers):
         """The centre of the value's cell."""
         centre = (math.log(value - 0.5) + math.log(value + 0.5)) / 2.0
         return (centre - self._log_low) / (self._log_high - self._log_low)
+
+    def snap(self, u: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The centres of their cells."""
+        values = np.floor(np.exp(self._log_low * (1.0 - u) + self._log_high * u) + 0.5)
+        values = np.clip(values, self._low, self._high)
+        centres = (np.log(values - 0.5) + np.log(values + 0.5)) / 2.0
+        return np.asarray((centres - self._log_low) / (self._log_high - self._log_low))
 
     def spread(self, resolution: int) -> list[Scalar]:
         """Integers of about equal ratio, fewer than `resolution` where these would coincide at the low end."""

@@ -81,15 +81,8 @@ class SchedulerMachine(RuleBasedStateMachine):
     never_idles: ClassVar[bool] = False
     """Whether a free worker always gets a job while a trial may be started."""
     no_state: ClassVar[Collection[str]] = (
-        "space",
-        "_drawn",
-        "_remaining",
-        "_blocks",
-        "_fitted",
-        "_known",
-        "_n_read",
-        "_waiting",
-        "_layout",
+        *("space", "_drawn", "_remaining", "_blocks"),  # of spaces, grids and sequences
+        *("_known", "_waiting", "_layout", "_candidates", "_features", "_fitted"),  # of samplers with a model
     )
     """Attributes of schedulers and samplers that are caches, or never change."""
 

@@ -10,15 +10,19 @@ from tests.bad_input.cases.case import Case
 
 from paceline import (
     ASHA,
+    Alternating,
     Budget,
     FullResource,
+    GaussianProcess,
     Grid,
     GridSearch,
     Hyperband,
     QuasiRandom,
     QuasiRandomSearch,
+    Random,
     RandomSearch,
     SuccessiveHalving,
+    Trees,
 )
 from paceline.errors import SettingError
 from paceline.executors.inline import InlineExecutor
@@ -37,6 +41,11 @@ def without(module):
 def quasirandom_without_scipy(_):
     with without("scipy"), patch.dict(sys.modules, {"scipy.stats": None, "scipy.stats.qmc": None}):
         QuasiRandom()
+
+
+def trees_without_sklearn(_):
+    with without("sklearn"):
+        Trees()
 
 
 SCHEDULERS = (
@@ -147,6 +156,36 @@ SCHEDULERS = (
         quasirandom_without_scipy,
         SettingError,
         ("sampler='QuasiRandom'", "SciPy to be installed", "pip install 'paceline[quasirandom]'"),
+    ),
+    Case(
+        "`Trees()` where scikit-learn is not installed",
+        trees_without_sklearn,
+        SettingError,
+        ("sampler='Trees'", "scikit-learn to be installed", "pip install 'paceline[models]'"),
+    ),
+    Case(
+        "`Trees(random_fraction=1.5)`",
+        lambda _: Trees(random_fraction=1.5),
+        SettingError,
+        ("random_fraction=1.5", "a number from 0 to 1"),
+    ),
+    Case(
+        "`GaussianProcess(min_results=1)`",
+        lambda _: GaussianProcess(min_results=1),
+        SettingError,
+        ("min_results=1", "at least 2"),
+    ),
+    Case(
+        "`Alternating(samplers=(Random(),))`",
+        lambda _: Alternating(samplers=(Random(),)),
+        SettingError,
+        ("samplers=(Random(),)", "at least two samplers"),
+    ),
+    Case(
+        "`Alternating(samplers=(Random, GaussianProcess()))`, the class",
+        lambda _: Alternating(samplers=(Random, GaussianProcess())),
+        SettingError,
+        ("samplers[0]=<class", "Make one, with parentheses"),
     ),
     Case(
         "`GridSearch(resolution=0)`",
