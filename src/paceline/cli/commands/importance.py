@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from paceline.cli.options import DEFAULT_STORAGE, AsJson, StorageUrl, StudyName, amount, at_least
+from paceline.cli.options import DEFAULT_STORAGE, AsJson, StorageUrl, StudyName, at_least, share
 from paceline.cli.output import Block, Facts, Note, Table, answer
 from paceline.cli.studies import loaded
 from paceline.importance import TOP, HyperparameterImportance, Importance
@@ -30,7 +30,7 @@ def importance(
     ] = None,
     top: Annotated[
         float,
-        typer.Option("--top", metavar="X", parser=amount, help="The share of results that are the best."),
+        typer.Option("--top", metavar="X", parser=share, help="The share of results that are the best."),
     ] = TOP,
     *,
     as_json: AsJson = False,
@@ -63,7 +63,7 @@ def _among_best(one: HyperparameterImportance) -> str:
     if one.quartiles is not None:
         return " to ".join(map(scalar_text, one.quartiles))
     return ", ".join(
-        f"{scalar_text(choice.value)} {choice.among_best:.0%} (of all {choice.among_all:.0%})"
+        f"{scalar_text(choice.value)} {choice.among_best * 100:.0f} % (of all {choice.among_all * 100:.0f} %)"
         for choice in one.choices
         if choice.among_best > 0
     )
