@@ -115,9 +115,12 @@ class Density:
 
     def log(self, rows: Array) -> Array:
         """The logarithm of the density at `(m, width)` rows, as `(m,)`."""
-        logs, own = self._log_kernels(rows)
+        k = len(self._layout.numbers)
+        logs = (rows * self._weights) @ self._rows.T
+        logs += self._offsets
         top = logs.max(axis=1)
         # Terms of the candidate alone can wait until the sum is taken.
+        own = (rows[:, :k] ** 2) @ (-0.5 * self._precision)
         logs -= top[:, None]
         summed = np.exp(logs, out=logs).sum(axis=1)
         result: Array = top + own + np.log(summed)
@@ -126,18 +129,6 @@ class Density:
             log_prior = math.log(self._prior_weight) - float(np.log(self._layout.counts).sum())
             result = np.logaddexp(result, log_prior)
         return result - math.log(n + self._prior_weight)
-
-    def kernels(self, rows: Array) -> Array:
-        """The n kernels themselves at `(m, width)` rows, as `(m, n)`: without a prior the density is their mean."""
-        logs, own = self._log_kernels(rows)
-        kernels: Array = np.exp(logs + own[:, None])
-        return kernels
-
-    def _log_kernels(self, rows: Array) -> tuple[Array, Array]:
-        """Their logarithms, `(m, n)`, but for the terms of the candidate alone, `(m,)`, which are to be added."""
-        logs = (rows * self._weights) @ self._rows.T
-        logs += self._offsets
-        return logs, (rows[:, : len(self._layout.numbers)] ** 2) @ (-0.5 * self._precision)
 
     def draw(self, m: int, generator: np.random.Generator, *, factor: float) -> Array:
         """`(m, width)` rows: a random observation each, moved by its kernel.

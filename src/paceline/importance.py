@@ -15,8 +15,8 @@ Readings, where we differ from the paper:
 the baseline    p is the density of the study's own results, not of the prior (γ = 1 of the results): models and
                 promotions choose configs, and what they chose is no evidence of what is good.
 bandwidths      q has those of p. So q ≤ p n/m everywhere, and V is linear algebra: names by their plain shares, numbers
-                by Gaussians on a grid of the unit interval (`density.py`), `NARROWING` times as wide as the rule has it:
-                smoothing takes from the effect of a number and not from that of a name.
+                by Gaussians on a grid of the unit interval, `NARROWING` times as wide as `density.py` has it, because
+                smoothing hides effects of numbers, and none of names.
 chance          Also the m best of a hyperparameter without any effect are not spread like all n. What a random choice of
                 the best would explain on average is known exactly, C = Σ (mean of k² - p²) / p / (n - 1), k being the
                 kernels, and taken off as in the adjusted R²: 1 - (1 - R²) / (1 - C). For c names C is (c-1)/(n-1).
@@ -28,7 +28,7 @@ conditions      A hyperparameter is judged among the results in which it is acti
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -60,10 +60,10 @@ GRID = 100
 
 NARROWING = 0.4
 """On bandwidths. Of three known functions' shares (a broad optimum, a narrow one, a slope; 50 to 1,000 results) 90 %
-intervals with 1.0 hold only 60 % in places, because smoothing hides what is narrow; with 0.4 they hold 85 % or more
-everywhere, and the errors are less or the same. With 0.25 those of 50 results are greater."""
+intervals with 1.0 hold only 60 % in places, because smoothing hides what is narrow; with 0.4 they hold 80 % or more
+everywhere, and the mean errors are less or about the same. With 0.25 those of 50 results are greater."""
 
-_ELEMENTS = 4_000_000
+_ELEMENTS = 1_000_000
 """Of the largest matrix: resamples are taken in blocks of it."""
 
 
@@ -225,35 +225,33 @@ class _Column:
         name: the hyperparameter.
         domain: its domain.
         points: `(all,)`, where it lies in the unit interval; NaN where inactive.
-        losses: `(all,)`, ascending.
     """
 
-    def __init__(self, name: str, domain: Domain, points: Array, losses: Array) -> None:
+    def __init__(self, name: str, domain: Domain, points: Array) -> None:
         self.name = name
         self.domain = domain
         self.is_active = ~np.isnan(points)
         self.points = points[self.is_active]
-        self.losses = losses[self.is_active]
-        self.kernels = _kernels(self.points, len(domain.choices) if isinstance(domain, Categorical) else 0)
+        n_cells = len(domain.choices) if isinstance(domain, Categorical) else GRID
+        self.cells = np.minimum((self.points * n_cells).astype(np.intp), n_cells - 1)
+        self._kernels = np.eye(n_cells) if isinstance(domain, Categorical) else _kernels(self.points)
 
     def __len__(self) -> int:
         return len(self.points)
 
-    def explained(self, counts: Array, top: float, *, n_chances: int) -> Array:
+    def explained(self, counts: Array, best: Array, *, n_chances: int) -> Array:
         """`(b,)`: what it explains of each of b resamples, `n_chances` times what chance would taken off.
 
         Args:
-            counts: `(b, all)`, how often each resample has each result.
-            top: the share of the best.
+            counts: `(b, n)`, how often each resample has each result.
+            best: `(b, n)`, how often among its best.
             n_chances: 1 for the results themselves, 2 for resamples of them.
         """
-        counts = counts[:, self.is_active]
-        best = _best(counts, self.losses, top)
         n = np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
-        p = (counts @ self.kernels) / n
+        p = self.in_cells(counts) @ self._kernels / n
         mean = best.sum(axis=1, keepdims=True) / n  # m/n
         # ∫ (m/n q/p - m/n)² p dx, the variance of the chance to be among the best; then that of being among them.
-        between = _ratio(((best @ self.kernels) / n - mean * p) ** 2, p).sum(axis=1)
+        between = _ratio((self.in_cells(best) @ self._kernels / n - mean * p) ** 2, p).sum(axis=1)
         variance = (_ratio(best**2, counts) / n).sum(axis=1) - mean[:, 0] ** 2
         left = 1.0 - _ratio(between, np.where(variance > 1e-12, variance, 0.0))
         left_by_chance = (1.0 - self._chance()) ** n_chances
@@ -264,11 +262,18 @@ class _Column:
         explained: Array = np.maximum(1.0 - left / left_by_chance, 0.0)
         return explained
 
+    def in_cells(self, weights: Array) -> Array:
+        """`(b, n)` weights of the results as `(b, cells)`."""
+        n_rows, n_cells = len(weights), len(self._kernels)
+        places = np.arange(n_rows)[:, None] * n_cells + self.cells
+        summed = np.bincount(places.ravel(), weights.ravel(), n_rows * n_cells).astype(np.float64)
+        return summed.reshape(n_rows, n_cells)
+
     def _chance(self) -> float:
         """C, what a random choice of the best explains on average."""
-        p = self.kernels.mean(axis=0)
-        spread = (self.kernels**2).mean(axis=0) - p**2
-        return float(_ratio(spread, p).sum()) / (len(self) - 1)
+        [parts] = self.in_cells(np.full((1, len(self)), 1 / len(self)))
+        p = parts @ self._kernels
+        return float(_ratio(parts @ self._kernels**2 - p**2, p).sum()) / (len(self) - 1)
 
 
 def _ratio(part: Array, whole: Array) -> Array:
@@ -276,13 +281,12 @@ def _ratio(part: Array, whole: Array) -> Array:
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 
-def _kernels(points: Array, n_names: int) -> Array:
-    """`(n, cells)`: the kernel of each of n points, summing to 1: one cell for each name, or `GRID` of them for numbers."""
-    if n_names:
-        return Layout([n_names]).rows(points[:, None])
+def _kernels(points: Array) -> Array:
+    """`(GRID, GRID)`: a Gaussian around the centre of each cell, in rows that sum to 1, for the density of n points."""
     spread = NARROWING * float(points.std())
     density = Density(points[:, None], Layout([0]), min_bandwidth=1 / GRID, spread=spread)
-    kernels = density.kernels((np.arange(GRID)[:, None] + 0.5) / GRID).T
+    centres = (np.arange(GRID) + 0.5) / GRID
+    kernels = np.exp(-0.5 * ((centres[:, None] - centres) / density.number_bandwidths) ** 2)
     normalized: Array = kernels / kernels.sum(axis=1, keepdims=True)
     return normalized
 
@@ -308,36 +312,47 @@ def _judged(
 ) -> list[HyperparameterImportance]:
     """Each hyperparameter that is active in enough results, the most important first."""
     columns = [
-        _Column(name, space.domains[name], points[:, place], losses)
+        _Column(name, space.domains[name], points[:, place])
         for place, name in enumerate(space.coordinates)
         if np.count_nonzero(~np.isnan(points[:, place])) >= MIN_RESULTS
     ]
     n = len(losses)
-    explained = _explained(columns, np.ones((1, n)), top, n_chances=1)
-    blocks = np.array_split(np.arange(RESAMPLES), 1 + RESAMPLES * n // _ELEMENTS)
-    resampled = [
-        _explained(
-            columns,
-            generator.multinomial(n, np.full(n, 1 / n), size=len(block)).astype(float),
-            top,
-            n_chances=2,
-        )
-        for block in blocks
-        if len(block)
-    ]
+    explained = _explained(columns, np.ones((1, n)), losses, top, n_chances=1)
+    resampled = [_explained(columns, counts, losses, top, n_chances=2) for counts in _resamples(n, generator)]
     shares = _shares(explained)[0]
     lows, highs = np.quantile(_shares(np.concatenate(resampled)), (0.05, 0.95), axis=0)
-    found = [
-        _described(column, float(share), (float(low), float(high)), float(part), top)
-        for column, share, low, high, part in zip(columns, shares, lows, highs, explained[0], strict=True)
-    ]
+    found = []
+    for column, share, low, high, part in zip(columns, shares, lows, highs, explained[0], strict=True):
+        best = _best(np.ones((1, len(column))), losses[column.is_active], top)[0]
+        one = HyperparameterImportance(
+            column.name, float(share), float(low), float(high), float(part), len(column)
+        )
+        found.append(_described(column, one, best))
     return sorted(found, key=lambda one: -one.share)
 
 
-def _explained(columns: Sequence[_Column], counts: Array, top: float, *, n_chances: int) -> Array:
-    """`(b, h)`, of h hyperparameters."""
-    explained = [column.explained(counts, top, n_chances=n_chances) for column in columns]
-    return np.array(explained).reshape(len(columns), len(counts)).T
+def _resamples(n: int, generator: np.random.Generator) -> Iterator[Array]:
+    """`RESAMPLES` of n results, as `(b, n)` counts in blocks that are not too large."""
+    rows = max(1, _ELEMENTS // n)
+    for begin in range(0, RESAMPLES, rows):
+        b = min(rows, RESAMPLES - begin)
+        places = generator.integers(n, size=(b, n)) + n * np.arange(b)[:, None]
+        yield np.bincount(places.ravel(), minlength=b * n).reshape(b, n).astype(np.float64)
+
+
+def _explained(
+    columns: Sequence[_Column], counts: Array, losses: Array, top: float, *, n_chances: int
+) -> Array:
+    """`(b, h)`: what each of h hyperparameters explains of each of b resamples."""
+    of_active: dict[bytes, tuple[Array, Array]] = {}  # the same for all that are active in the same results
+    explained = np.empty((len(counts), len(columns)))
+    for place, column in enumerate(columns):
+        key = column.is_active.tobytes()
+        if key not in of_active:
+            active = counts[:, column.is_active]
+            of_active[key] = active, _best(active, losses[column.is_active], top)
+        explained[:, place] = column.explained(*of_active[key], n_chances=n_chances)
+    return explained
 
 
 def _shares(explained: Array) -> Array:
@@ -345,15 +360,10 @@ def _shares(explained: Array) -> Array:
     return _ratio(explained, np.broadcast_to(explained.sum(axis=1, keepdims=True), explained.shape))
 
 
-def _described(
-    column: _Column, share: float, interval: tuple[float, float], explained: float, top: float
-) -> HyperparameterImportance:
+def _described(column: _Column, found: HyperparameterImportance, best: Array) -> HyperparameterImportance:
     """With where the best values lie."""
-    best = _best(np.ones((1, len(column))), column.losses, top)[0]
-    found = HyperparameterImportance(column.name, share, *interval, explained, len(column))
     if isinstance(column.domain, Categorical):
-        choices = _choices(column.domain, column.kernels, best)
-        return msgspec.structs.replace(found, choices=choices)
+        return msgspec.structs.replace(found, choices=_choices(column.domain, column, best))
     return msgspec.structs.replace(found, quartiles=_quartiles(column.domain, column.points, best))
 
 
@@ -365,9 +375,9 @@ def _quartiles(domain: Domain, points: Array, best: Array) -> tuple[Scalar, Scal
     return domain.scale.decode(float(lower)), domain.scale.decode(float(upper))
 
 
-def _choices(domain: Categorical, names: Array, best: Array) -> tuple[Choice, ...]:
+def _choices(domain: Categorical, column: _Column, best: Array) -> tuple[Choice, ...]:
     """Its values that occur, the most frequent among the best first."""
-    among_best, among_all = (best @ names) / best.sum(), names.mean(axis=0)
+    among_best, among_all = column.in_cells(np.array([best / best.sum(), np.full(len(best), 1 / len(best))]))
     return tuple(
         Choice(domain.choices[place], float(among_best[place]), float(among_all[place]))
         for place in np.argsort(-among_best, kind="stable")

@@ -19,7 +19,6 @@ from paceline import (
     Space,
     Study,
 )
-from paceline.density import Density, Layout
 from paceline.events import (
     Job,
     JobEnded,
@@ -31,7 +30,7 @@ from paceline.events import (
     Trial,
     TrialCreated,
 )
-from paceline.importance import GRID, MIN_BEST, importance
+from paceline.importance import MIN_BEST, importance
 from paceline.rng import generator_for, uniforms_for
 
 CUBE = {name: Float(0, 1) for name in "abcdef"}
@@ -373,15 +372,3 @@ def test_so_many_are_the_best(laddered):
     assert laddered.importance(resource=1, top=0.1).n_best == 15
     assert laddered.importance(resource=1, top=0.07).n_best == 11
     assert laddered.importance(resource=1, top=0.01).n_best == MIN_BEST
-
-
-# The kernels ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_mean_of_the_kernels_is_the_density():
-    generator = np.random.default_rng(1)
-    layout = Layout([0, 3, 0])
-    rows = layout.rows(generator.random((30, 3)))
-    at = layout.rows(generator.random((GRID, 3)))
-    density = Density(rows, layout, truncate=True)
-    assert np.allclose(density.kernels(at).mean(axis=1), np.exp(density.log(at)))
