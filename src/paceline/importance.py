@@ -12,8 +12,10 @@ shares are in proportion to it. Effects of several together that none of them ha
 
 Readings, where we differ from the paper:
 
-the baseline    p is the density of the study's own results, not of the prior (γ = 1 of the results): models and
-                promotions choose configs, and what they chose is no evidence of what is good.
+the baseline    p is the density of the study's own results, not of the prior (γ = 1 of the results): what promotions
+                and points have chosen is no evidence of what is good. It does not mend all that a model brings about:
+                a sampler that learns narrows several hyperparameters at once, so that one without any effect goes
+                together with good ones. `is_guided` says so.
 bandwidths      q has those of p. So q ≤ p n/m everywhere, and V is linear algebra: names by their plain shares, numbers
                 by Gaussians on a grid of the unit interval, `NARROWING` times as wide as `density.py` has it, because
                 smoothing hides effects of numbers, and none of names.
@@ -117,6 +119,8 @@ class Importance(msgspec.Struct, frozen=True):
         shares: the most important first. They sum to 1, or are all 0 where no hyperparameter tells the best results
             from the others better than chance: all results are equal, or there are too few.
         unjudged: names that were active in too few results.
+        is_guided: whether the sampler learns from results. It then tries good values together, and a share may belong
+            to another hyperparameter; the intervals know nothing of that. Rely on quartiles and choices.
     """
 
     resource: int
@@ -124,10 +128,16 @@ class Importance(msgspec.Struct, frozen=True):
     n_best: int
     shares: tuple[HyperparameterImportance, ...]
     unjudged: tuple[str, ...] = ()
+    is_guided: bool = False
 
 
 def importance(
-    entries: Iterable[Entry], space: Space, *, resource: int | None = None, top: float = TOP
+    entries: Iterable[Entry],
+    space: Space,
+    *,
+    resource: int | None = None,
+    top: float = TOP,
+    is_guided: bool = False,
 ) -> Importance:
     """Which hyperparameters mattered; see this file's head.
 
@@ -140,6 +150,7 @@ def importance(
         resource: whose results are compared; `None` is the highest that enough trials have reached: `MIN_RESULTS`, and
             2 (d + 1) for d hyperparameters.
         top: the share of the results that are the best, 0.01 to 0.99; at least `MIN_BEST` are.
+        is_guided: whether the sampler learns from results, for the answer.
 
     Raises:
         SettingError: a setting is wrong, or too few results are there.
@@ -162,6 +173,7 @@ def importance(
         n_best=int(_n_best(np.array(float(len(losses))), top)),
         shares=tuple(shares),
         unjudged=tuple(name for name in space.coordinates if name not in judged),
+        is_guided=is_guided,
     )
 
 

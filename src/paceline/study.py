@@ -47,7 +47,7 @@ from paceline.ledger import Ledger
 from paceline.metrics import Reportable
 from paceline.opening import Plan, check_same, opening, recorded
 from paceline.retention import CheckpointJanitor
-from paceline.samplers.base import Context
+from paceline.samplers.base import Context, Sampler
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.base import BracketView, Explanation, Scheduler, SchedulerSettings
 from paceline.schedulers.hyperband import Hyperband
@@ -405,9 +405,10 @@ class Study:
         """Which hyperparameters mattered, how sure that is, and where the good values lie; by PED-ANOVA.
 
         Compares the values among the best results at one resource with those among all results there, and not with the
-        space: what the sampler and the scheduler preferred does not count as important. Promoted trials have been
-        selected already, so at a high resource a hyperparameter may matter little because the lower ones have settled
-        it. A conditional one is judged among the results in which it is active.
+        space. Promoted trials have been selected already, so at a high resource a hyperparameter may matter little
+        because the lower ones have settled it. A sampler that learns (`is_guided` in the answer) tries good values
+        together, and a share may then belong to another hyperparameter: ask a study with random configs. A conditional
+        one is judged among the results in which it is active.
 
         Args:
             resource: whose results are compared; `None` is the highest with at least 20, and 2 (d + 1) for d
@@ -417,7 +418,8 @@ class Study:
         Raises:
             SettingError: a setting is wrong, or there are too few results.
         """
-        return importance(self.entries(), self.space, resource=resource, top=top)
+        is_guided = type(self._scheduler.sampler).observe is not Sampler.observe
+        return importance(self.entries(), self.space, resource=resource, top=top, is_guided=is_guided)
 
     def to_dataframe(self, what: Literal["trials", "reports"] = "trials") -> pd.DataFrame:
         """A pandas table (the extra `frame`) of the trials, or of all reports.

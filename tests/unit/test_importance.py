@@ -8,12 +8,15 @@ import pytest
 
 from paceline import (
     ASHA,
+    KDE,
     Budget,
     Categorical,
     Constant,
     Float,
     Integer,
     Ordinal,
+    QuasiRandom,
+    Random,
     RandomSearch,
     SettingError,
     Space,
@@ -372,3 +375,16 @@ def test_so_many_are_the_best(laddered):
     assert laddered.importance(resource=1, top=0.1).n_best == 15
     assert laddered.importance(resource=1, top=0.07).n_best == 11
     assert laddered.importance(resource=1, top=0.01).n_best == MIN_BEST
+
+
+# Samplers that learn ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sampler", "is_guided"), [(Random(), False), (QuasiRandom(), False), (KDE(), True)])
+def test_a_sampler_that_learns_is_told(sampler, is_guided):
+    settings = ASHA(max_resource=1, sampler=sampler)
+    with Study("s", {"x": Float(0, 1)}, settings, storage="memory:") as study:
+        study.run(
+            lambda trial: trial.config["x"], executor="inline", budget=Budget(trials=20), progress=False
+        )
+        assert study.importance().is_guided is is_guided

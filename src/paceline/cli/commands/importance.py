@@ -53,6 +53,8 @@ def _blocks(judged: Importance) -> list[Block]:
     blocks: list[Block] = [facts, Table(COLUMNS, rows)]
     if not any(one.share for one in judged.shares):
         blocks.append(Note("No hyperparameter tells the best results from the others better than chance."))
+    if judged.is_guided:
+        blocks.append(Note("The sampler learns from results: a share may belong to another hyperparameter."))
     if judged.unjudged:
         blocks.append(Note(f"Active in too few results: {', '.join(judged.unjudged)}."))
     return blocks
