@@ -41,6 +41,7 @@ from paceline.executors.protocol import Executor
 from paceline.folders import study_folder
 from paceline.forecast import forecast
 from paceline.history import Reason, ReplayReport, check, reasons
+from paceline.importance import TOP, Importance, importance
 from paceline.journal import Entry, Journal, Storage, not_found
 from paceline.ledger import Ledger
 from paceline.metrics import Reportable
@@ -399,6 +400,25 @@ class Study:
         """Derive all recorded decisions again from the events before them; report the first difference, if any."""
         ledger = Ledger()
         return check(self.entries(), ledger, self._build(ledger))
+
+    def importance(self, *, resource: int | None = None, top: float = TOP) -> Importance:
+        """Which hyperparameters mattered, how sure that is, and where the good values lie; by PED-ANOVA.
+
+        Compares the values among the best results at one resource with those among all results there, and not with the
+        space. Promoted trials have been selected already, so at a high resource a hyperparameter may matter little
+        because the lower ones have settled it. Where the sampler has a model, only its random draws are compared, if
+        they are enough. A conditional hyperparameter is judged among the results in which it is active.
+
+        Args:
+            resource: whose results are compared; `None` is the highest with at least 20, and 2 (d + 1) for d
+                hyperparameters. What was not finite, or failed on its way there, ranks last.
+            top: the share of the results that are the best.
+
+        Raises:
+            SettingError: a setting is wrong, or there are too few results.
+        """
+        has_model = self._scheduler.sampler.has_model
+        return importance(self.entries(), self.space, resource=resource, top=top, has_model=has_model)
 
     def to_dataframe(self, what: Literal["trials", "reports"] = "trials") -> pd.DataFrame:
         """A pandas table (the extra `frame`) of the trials, or of all reports.

@@ -18,6 +18,7 @@ def test_version_and_help_name_the_program(paceline):
         "status",
         "best",
         "trials",
+        "importance",
         "explain",
         "replay",
         "export",

@@ -22,6 +22,7 @@ from paceline.cli.commands.delete import delete
 from paceline.cli.commands.du import du
 from paceline.cli.commands.explain import explain
 from paceline.cli.commands.export import export
+from paceline.cli.commands.importance import importance
 from paceline.cli.commands.list import list_studies
 from paceline.cli.commands.plan import plan
 from paceline.cli.commands.replay import replay
@@ -40,6 +41,7 @@ app.command("list")(list_studies)
 app.command("status")(status)
 app.command("best")(best)
 app.command("trials")(trials)
+app.command("importance")(importance)
 app.command("explain")(explain)
 app.command("replay")(replay)
 app.command("export")(export)

@@ -49,6 +49,18 @@ def amount(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """A reader of options that are a part of a whole.
+
+    Raises:
+        typer.BadParameter: it is none.
+    """
+    value = _number(text)
+    if not 0.01 <= value <= 0.99:
+        raise typer.BadParameter(f"got {text}; expected a share from 0.01 to 0.99, such as 0.1 for a tenth.")
+    return value
+
+
 def finite(text: str) -> float:
     """A reader of options that are compared with metrics.
 

@@ -176,4 +176,38 @@ LOOKING = (
         ("what='curves'", "'trials', 'reports' or 'events'"),
         given=existing,
     ),
+    Case(
+        "`importance()` of a study with five results",
+        lambda p: p.load().importance(),
+        SettingError,
+        ("at least 20 results", "the most are 5, at resource 1", "Let more trials report there"),
+        given=existing,
+    ),
+    Case(
+        "`importance()` of a study without trials",
+        lambda p: p.study().importance(),
+        SettingError,
+        ("at least 20 results", "there are none yet"),
+    ),
+    Case(
+        "`importance(resource=7)`, where nothing was reported",
+        lambda p: p.load().importance(resource=7),
+        SettingError,
+        ("resource=7", "and it has 0", "the most are 5, at resource 1"),
+        given=existing,
+    ),
+    Case(
+        "`importance(resource=1.0)`",
+        lambda p: p.load().importance(resource=1.0),
+        SettingError,
+        ("resource=1.0", "a whole number of at least 1"),
+        given=existing,
+    ),
+    Case(
+        "`importance(top=10)`",
+        lambda p: p.load().importance(top=10),
+        SettingError,
+        ("top=10", "a number from 0.01 to 0.99"),
+        given=existing,
+    ),
 )

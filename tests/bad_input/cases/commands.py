@@ -136,6 +136,20 @@ COMMANDS = (
         given=existing,
     ),
     Case(
+        "`paceline importance` of a study with five results",
+        lambda p: on(p, "importance"),
+        CommandFailed,
+        ("at least 20 results", "the most are 5"),
+        given=existing,
+    ),
+    Case(
+        "`paceline importance --top 10 %`",
+        lambda p: on(p, "importance", "--top", "10 %"),
+        CommandFailed,
+        ("--top", "got 10 %", "expected a share from 0.01 to 0.99"),
+        given=existing,
+    ),
+    Case(
         "`paceline status` of a file that is no database",
         lambda p: on(p, "status", "s"),
         CommandFailed,
