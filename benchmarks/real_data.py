@@ -148,14 +148,14 @@ class Measured(msgspec.Struct, frozen=True):
     Args:
         cell: of what.
         by_time: after so many full trainings' worth of worker time.
-        by_resource: after so many full trainings' worth of resource.
+        by_resource: after so many full trainings' worth of resource; `None` where it was not spent.
         trials: started.
         resource: spent, in full trainings.
     """
 
     cell: Cell
     by_time: tuple[float, ...]
-    by_resource: tuple[float, ...]
+    by_resource: tuple[float | None, ...]
     trials: int
     resource: float
 
@@ -185,7 +185,7 @@ def measure(cell: Cell) -> Measured:
     return Measured(
         cell,
         tuple(_at(times, mark) for mark in MARKS),
-        tuple(_at(resources, mark) if mark <= spent else math.nan for mark in MARKS),
+        tuple(_at(resources, mark) if mark <= spent else None for mark in MARKS),
         len(end.ledger.trials),
         spent,
     )
@@ -228,7 +228,7 @@ def cells(study: str, families: Iterable[str], workers: Iterable[int], seeds: in
             continue
         if study != "main" and n_workers != 8:
             continue
-        n_tasks = {"main": 6 if n_workers == 8 else 3, "sensitivity": 1}.get(study, 3)
+        n_tasks = {"main": 4 if n_workers == 8 else 2, "sensitivity": 1}.get(study, 2)
         tasks = [f"{family}/{instance}" for instance in FAMILIES[family][:n_tasks]]
         found += [
             Cell(method, task, n_workers, seed)
@@ -287,9 +287,8 @@ class Means:
         """By seed; NaN where not all tasks have got so far."""
         seeds = self._by[family, workers, method]
         place = MARKS.index(mark)
-        return np.array(
-            [np.mean([getattr(found, f"by_{by}")[place] for found in seeds[seed]]) for seed in sorted(seeds)]
-        )
+        regrets = [[getattr(found, f"by_{by}")[place] for found in seeds[seed]] for seed in sorted(seeds)]
+        return np.array(regrets, dtype=float).mean(axis=1)  # None is NaN
 
 
 def _mean(sample: np.ndarray) -> np.ndarray:
