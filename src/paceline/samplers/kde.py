@@ -176,6 +176,7 @@ class KDESampler(Sampler):
 
     def observe(self, trial: TrialId, resource: int, loss: float) -> None:
         """Take in one result."""
+        self._fitted = None  # at any resource: inactive values of running trials are imputed from all that was seen
         results = self._results.setdefault(resource, Results(self._layout.width))
         results.add(trial, loss, self._layout.rows(self._encoded.observed(trial)[None])[0])
         if resource > (self._resource or 0) and self._is_enough(len(results)):
