@@ -179,11 +179,18 @@ def _erf(x: Array) -> Array:
 
 
 def _truncated_normal(centres: Array, sd: Array, generator: np.random.Generator) -> Array:
-    """Normal numbers around `(m, k)` centres in [0, 1], kept in [0, 1] by drawing again."""
-    drawn: Array = centres + sd * generator.standard_normal(centres.shape)
-    for _ in range(100):  # at least a fifth stays in each round, with sd at most 1.6; usually it takes three
-        outside = (drawn < 0.0) | (drawn > 1.0)
-        if not outside.any():
-            break
+    """Normal numbers around `(m, k)` centres in [0, 1], kept in [0, 1] by drawing again.
+
+    Of wide kernels little lies in [0, 1]: there uniform numbers are drawn, and kept in proportion to the density.
+    """
+    is_wide = sd > 1.0
+    drawn = centres + sd * generator.standard_normal(centres.shape)
+    while (outside := ((drawn < 0.0) | (drawn > 1.0)) & ~is_wide).any():  # a third stays at least
         drawn[outside] = (centres + sd * generator.standard_normal(centres.shape))[outside]
-    return np.clip(drawn, 0.0, 1.0)
+    refused = np.broadcast_to(is_wide, centres.shape)
+    while refused.any():  # three in five stay at least
+        drawn[refused] = generator.random(centres.shape)[refused]
+        kept = np.exp(-0.5 * ((drawn - centres) / sd) ** 2)
+        refused = refused & (generator.random(centres.shape) > kept)
+    result: Array = drawn
+    return result
