@@ -34,6 +34,7 @@ import msgspec
 import numpy as np
 
 from paceline.density import Array, Density, Layout
+from paceline.errors import SpaceError
 from paceline.events import Config, TrialId
 from paceline.rng import generator_for, uniforms_for
 from paceline.samplers.base import Context, Sampler, SamplerSettings
@@ -199,8 +200,11 @@ class KDESampler(Sampler):
         return self.proposal(trial).config
 
     def explain(self, trial: TrialId) -> str:
-        """What the config came from."""
-        found = self.proposal(trial)
+        """What the config came from; empty where a constraint is missing, as in a study that is loaded by its name."""
+        try:
+            found = self.proposal(trial)
+        except SpaceError:
+            return ""
         if found.resource is None:
             return "drawn at random"
         return f"like the best {found.n_good} and unlike the other {found.n_bad} at resource {found.resource}"
