@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` gives equal settings back."""
-        settings: dict[str, Any] = msgspec.to_builtins(self)
+        settings: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_plain)
         return settings
 
     @classmethod
@@ -114,6 +114,17 @@ def _subclasses(cls: type[Settings]) -> Iterator[type[Any]]:
     for sub in cls.__subclasses__():
         yield sub
         yield from _subclasses(sub)
+
+
+def _plain(value: object) -> float:
+    """NumPy's floats are Python's, with another name.
+
+    Raises:
+        NotImplementedError: it is something else.
+    """
+    if isinstance(value, float):
+        return float(value)
+    raise NotImplementedError
 
 
 def _value(value: Any) -> Any:
