@@ -128,7 +128,8 @@ class Results:
 
     def __init__(self, width: int) -> None:
         self._keys: list[tuple[float, TrialId]] = []
-        self._rows = np.zeros((64, width))
+        self._rows = np.zeros((64, width))  # in the order of arrival: they may be wide, and are not moved
+        self._order = np.zeros(64, dtype=np.intp)
         self.trials: set[TrialId] = set()
 
     def __len__(self) -> int:
@@ -136,8 +137,8 @@ class Results:
 
     @property
     def rows(self) -> Array:
-        """`(n, width)`, the best first; to be read only."""
-        return self._rows[: len(self)]
+        """`(n, width)`, the best first."""
+        return self._rows[self._order[: len(self)]]
 
     def add(self, trial: TrialId, loss: float, row: Array) -> None:
         """A trial's result enters, once."""
@@ -146,10 +147,12 @@ class Results:
         n = len(self)
         if n == len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+            self._order = np.concatenate([self._order, np.zeros_like(self._order)])
         place = bisect(self._keys, (loss, trial))
         self._keys.insert(place, (loss, trial))
-        self._rows[place + 1 : n + 1] = self._rows[place:n]
-        self._rows[place] = row
+        self._order[place + 1 : n + 1] = self._order[place:n]
+        self._order[place] = n
+        self._rows[n] = row
         self.trials.add(trial)
 
 
@@ -177,7 +180,9 @@ class KDESampler(Sampler):
 
     def observe(self, trial: TrialId, resource: int, loss: float) -> None:
         """Take in one result."""
-        self._fitted = None  # at any resource: inactive values of running trials are imputed from all that was seen
+        self._fitted = (
+            None  # at any resource: inactive values of running trials are imputed from all that was seen
+        )
         results = self._results.setdefault(resource, Results(self._layout.width))
         results.add(trial, loss, self._layout.rows(self._encoded.observed(trial)[None])[0])
         if resource > (self._resource or 0) and self._is_enough(len(results)):
