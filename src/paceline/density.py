@@ -29,6 +29,9 @@ Array = NDArray[np.float64]
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
+_ONE_THREAD = 2**18
+"""Multiplications; from more, OpenBLAS starts threads (SMP_THRESHOLD_MIN * GEMM_MULTITHREAD_THRESHOLD)."""
+
 
 class Layout:
     """How a point of the unit cube is written for densities: its numbers first, then a one-hot block for each name.
@@ -116,7 +119,7 @@ class Density:
     def log(self, rows: Array) -> Array:
         """The logarithm of the density at `(m, width)` rows, as `(m,)`."""
         k = len(self._layout.numbers)
-        logs = (rows * self._weights) @ self._rows.T
+        logs = _products(rows * self._weights, self._rows)
         logs += self._offsets
         top = logs.max(axis=1)
         # Terms of the candidate alone can wait until the sum is taken.
@@ -147,6 +150,18 @@ class Density:
             drawn[moved, block] = 0.0
             drawn[moved, block.start + names[moved]] = 1.0
         return drawn
+
+
+def _products(a: Array, b: Array) -> Array:
+    """The matrix a @ b.T, in pieces that OpenBLAS leaves to one thread.
+
+    More threads are no faster at this size, and fifty times slower on cores that train.
+    """
+    result = np.empty((len(a), len(b)))
+    step = max(1, _ONE_THREAD // max(1, a.size))
+    for start in range(0, len(b), step):
+        np.matmul(a, b[start : start + step].T, out=result[:, start : start + step])
+    return result
 
 
 def _bandwidths(rows: Array, layout: Layout, least: float, spread: float | None) -> tuple[Array, Array]:
