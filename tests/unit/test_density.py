@@ -283,3 +283,13 @@ def test_the_order_in_which_names_are_listed_does_not_matter():
         at = layout.rows(np.hstack([np.full((4, 1), 0.4), centres(shuffled, 4)]))
         found.append(Density(rows, layout).log(at))
     assert np.array(found) == pytest.approx(np.array([found[0]] * 24))
+
+
+@pytest.mark.parametrize("d", [1, 20, 64])
+def test_a_density_at_many_points_is_that_at_each(d):
+    """Products are taken in pieces, whatever their sizes."""
+    generator = np.random.default_rng(0)
+    layout, points = numbers(generator.random((1500, d)))
+    density = Density(points, layout)
+    at = generator.random((64, d))
+    assert density.log(at) == pytest.approx(np.concatenate([density.log(row[None]) for row in at]))
