@@ -29,7 +29,9 @@ _SLOTS = 3
 _TRIALS = 24
 
 LOSSES = st.lists(
-    st.one_of(st.floats(0.0, 1.0), st.sampled_from([0.25, 0.5, 0.75]), st.just(math.inf)),
+    st.one_of(
+        st.integers(0, 10**6).map(lambda n: n / 10**6), st.sampled_from([0.25, 0.5, 0.75]), st.just(math.inf)
+    ),
     min_size=1,
     max_size=_TRIALS,
 )
