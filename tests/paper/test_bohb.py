@@ -450,15 +450,13 @@ def test_a_trial_that_was_stopped_or_lost_is_bad_only_while_it_runs():
 def test_a_result_at_another_resource_is_not_forgotten_by_who_has_asked_before():
     """Inactive values of running trials are imputed from all that was seen, at whatever resource."""
     space = Space({"a": Categorical(["p", "q"]), "x": Float(0, 1, when={"a": "p"}), "y": Float(0, 1)})
-    for seed in range(20):
-        study = Puppet(ASHA(max_resource=4, reduction_factor=2, sampler=MODEL), space=space, seed=seed)
-        for step in range(40):
-            running = [found.job for found in study.ledger.running.values()]
-            while len(running) < 4:
-                running.append(study.take())
-            job = running[(step * 7 + seed) % 4]
-            study.complete(job, job.trial * 37 % 101 / 101)
-            assert proposals(study, 1) == proposals(study.folded(), 1)
+    study = drawn_and_told(12, KDE(random_fraction=0), space=space, loss=lambda config: config["y"])
+    study.record(PointsGiven(({"a": "q", "y": 0.5}, {"a": "p", "x": 0.5, "y": 0.5})))
+    study.take()
+    sampler, other = study.scheduler.sampler, study.take().trial
+    before = sampler._densities(1)[1]
+    sampler.observe(other, 3, 0.0)
+    assert sampler._densities(1)[1] is not before
 
 
 def test_what_a_direct_trial_reports_at_rungs_reaches_the_sampler():
