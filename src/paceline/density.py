@@ -29,6 +29,9 @@ Array = NDArray[np.float64]
 
 _LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
+_ONE_THREAD = 2**18
+"""Multiplications; from more, OpenBLAS starts threads (SMP_THRESHOLD_MIN * GEMM_MULTITHREAD_THRESHOLD)."""
+
 
 class Layout:
     """How a point of the unit cube is written for densities: its numbers first, then a one-hot block for each name.
@@ -116,7 +119,7 @@ class Density:
     def log(self, rows: Array) -> Array:
         """The logarithm of the density at `(m, width)` rows, as `(m,)`."""
         k = len(self._layout.numbers)
-        logs = (rows * self._weights) @ self._rows.T
+        logs = _products(rows * self._weights, self._rows)
         logs += self._offsets
         top = logs.max(axis=1)
         # Terms of the candidate alone can wait until the sum is taken.
@@ -149,6 +152,18 @@ class Density:
         return drawn
 
 
+def _products(a: Array, b: Array) -> Array:
+    """The matrix a @ b.T, in pieces that OpenBLAS leaves to one thread.
+
+    More threads are no faster at this size, and fifty times slower on cores that train.
+    """
+    result = np.empty((len(a), len(b)))
+    step = max(1, _ONE_THREAD // max(1, a.size))
+    for start in range(0, len(b), step):
+        np.matmul(a, b[start : start + step].T, out=result[:, start : start + step])
+    return result
+
+
 def _bandwidths(rows: Array, layout: Layout, least: float, spread: float | None) -> tuple[Array, Array]:
     """Of numbers and of names: h = 1.06 σ n^(-1/(4+d)), within bounds."""
     k = len(layout.numbers)
@@ -179,11 +194,18 @@ def _erf(x: Array) -> Array:
 
 
 def _truncated_normal(centres: Array, sd: Array, generator: np.random.Generator) -> Array:
-    """Normal numbers around `(m, k)` centres in [0, 1], kept in [0, 1] by drawing again."""
-    drawn: Array = centres + sd * generator.standard_normal(centres.shape)
-    for _ in range(100):  # at least a fifth stays in each round, with sd at most 1.6; usually it takes three
-        outside = (drawn < 0.0) | (drawn > 1.0)
-        if not outside.any():
-            break
+    """Normal numbers around `(m, k)` centres in [0, 1], kept in [0, 1] by drawing again.
+
+    Of wide kernels little lies in [0, 1]: there uniform numbers are drawn, and kept in proportion to the density.
+    """
+    is_wide = sd > 1.0
+    drawn = centres + sd * generator.standard_normal(centres.shape)
+    while (outside := ((drawn < 0.0) | (drawn > 1.0)) & ~is_wide).any():  # a third stays at least
         drawn[outside] = (centres + sd * generator.standard_normal(centres.shape))[outside]
-    return np.clip(drawn, 0.0, 1.0)
+    refused = np.broadcast_to(is_wide, centres.shape)
+    while refused.any():  # three in five stay at least
+        drawn[refused] = generator.random(centres.shape)[refused]
+        kept = np.exp(-0.5 * ((drawn - centres) / sd) ** 2)
+        refused = refused & (generator.random(centres.shape) > kept)
+    result: Array = drawn
+    return result

@@ -2,7 +2,8 @@
 
 No formula per scheduler: the same loop and the same decisions as in the real run, with random losses that each trial
 keeps for life and units that take equally long. How many configs reach which rung depends little on what the losses
-are; what it does not foresee are stragglers, failures, and a target that ends the study early.
+are, and not at all on what is in the configs: no model is fitted. What it does not foresee are stragglers, failures, and
+a target that ends the study early.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ import msgspec
 
 from paceline.events import Budget, JobEnded, JobIssued, Reported
 from paceline.journal import Entry
+from paceline.ledger import Ledger
 from paceline.rng import Uniforms
+from paceline.samplers.base import Context
+from paceline.samplers.random import Random
 from paceline.schedulers.base import SchedulerSettings
 from paceline.simulation import UnitTraining, simulate
 from paceline.space import Domain, Space
@@ -114,6 +118,9 @@ def forecast(
     )
     trials = max_trials if budget.trials is None else min(max_trials, budget.trials)
     losses = Uniforms(f"{seed}/forecast").random(1009)
+    space = Space.of(space)
+    if scheduler.sampler.build(Context(space, seed, Ledger())).has_model:
+        scheduler = msgspec.structs.replace(scheduler, sampler=Random())
     result = simulate(
         scheduler,
         space,

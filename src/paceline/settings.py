@@ -27,7 +27,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` gives equal settings back."""
-        settings: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(self))  # with lists for tuples
+        settings: dict[str, Any] = msgspec.json.decode(
+            msgspec.json.encode(self, enc_hook=_plain)
+        )  # with lists for tuples
         return settings
 
     @classmethod
@@ -114,6 +116,17 @@ def _subclasses(cls: type[Settings]) -> Iterator[type[Any]]:
     for sub in cls.__subclasses__():
         yield sub
         yield from _subclasses(sub)
+
+
+def _plain(value: object) -> float:
+    """NumPy's floats are Python's, with another name.
+
+    Raises:
+        NotImplementedError: it is something else.
+    """
+    if isinstance(value, float):
+        return float(value)
+    raise NotImplementedError
 
 
 def _value(value: Any) -> Any:

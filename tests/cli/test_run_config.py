@@ -6,6 +6,8 @@ import pytest
 
 from paceline import (
     ASHA,
+    BOHB,
+    KDE,
     Alternating,
     Budget,
     Categorical,
@@ -98,6 +100,54 @@ def test_a_description_is_the_study_that_it_describes(paceline, project):
         assert study.unit == "epoch"
         assert study.trials[0].config == point
         assert study.ledger.budget == Budget(trials=4)
+
+
+@pytest.mark.parametrize(
+    ("lines", "scheduler"),
+    [
+        (
+            'type = "ASHA"\nmax_resource = 9\nhedge = 0.1\nsampler = {type = "KDE", min_points = 1, spread = 0.2}\n',
+            ASHA(
+                max_resource=9,
+                hedge=0.1,
+                sampler=KDE(min_points=1, spread=0.2),
+            ),
+        ),
+        ('type = "BOHB"\nmax_resource = 9\n', BOHB(max_resource=9)),
+        (
+            'type = "BOHB"\nmax_resource = 9\nsweeps = 1\nsampler = {type = "KDE"}\n',
+            BOHB(max_resource=9, sweeps=1, sampler=KDE()),
+        ),
+    ],
+)
+def test_a_model_is_described_as_any_other_sampler(paceline, project, lines, scheduler):
+    head, tail = GOOD.split("[scheduler]")
+    budget = tail[tail.index("[budget]") :].replace("trials = 4", "trials = 14")
+    (project / "study.toml").write_text(f"{head}[scheduler]\n{lines}\n{budget}")
+    run = ["run", "model:Net.train", "--config", "study.toml", "--storage", "study.db", "--json"]
+    for _ in range(2):  # again, there is nothing left to do
+        result = paceline(*run)
+        assert result.code == 0, result.err
+    with Study.load("digits", "study.db") as study:
+        assert study.settings == scheduler
+        assert len(study.trials) == 14
+        assert study.replay().is_equal
+
+
+@pytest.mark.parametrize(
+    ("sampler", "told"),
+    [
+        ('{type = "KDE", lie = "no"}', "scheduler.sampler.lie = 'no': expected `bool`"),
+        ('{type = "KDE", random_fraction = 33}', "random_fraction=33.0: expected a number from 0 to 1"),
+        ('{type = "KDE", randomfraction = 0.3}', "did you mean 'random_fraction'?"),
+        ('{type = "KDEs"}', "KDE"),
+    ],
+)
+def test_a_wrong_model_is_told(paceline, project, sampler, told):
+    (project / "study.toml").write_text(GOOD.replace('{type = "QuasiRandom"}', sampler))
+    result = paceline("run", "model:Net.train", "--config", "study.toml", "--storage", "study.db")
+    assert result.code == 1
+    assert told in result.err
 
 
 def test_flags_win_limit_by_limit(paceline, project):

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from paceline.decisions import ResumeTrial, StartTrial, StopTrial
 from paceline.errors import SettingError
-from paceline.events import Budget, JobIssued, Outcome, TrialStopped
+from paceline.events import (
+    Budget,
+    Job,
+    JobEnded,
+    JobIssued,
+    Outcome,
+    Reported,
+    SchedulerChanged,
+    TrialStopped,
+)
 from paceline.samplers.grid import Grid
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.rungs import rung_resources
@@ -287,3 +296,242 @@ def test_the_stopping_variant_needs_an_end():
     """Its first trial is the best of one at every rung: on the infinite horizon it would never come back."""
     with pytest.raises(SettingError, match="max_resource"):
         ASHA(max_resource=None, variant="stop")
+
+
+# The hedge: direct trials ----------------------------------------------------------------------------------------------
+
+LOSSES = UnitTraining([37 * i % 997 / 997 for i in range(997)])
+
+
+def jobs_of(study):
+    return [event.job for _, event in study.entries if isinstance(event, JobIssued)]
+
+
+def direct_of(jobs):
+    """The trials whose first job goes past the bottom rung."""
+    first = {}
+    for job in jobs:
+        first.setdefault(job.trial, job.target)
+    return {trial for trial, target in first.items() if target > 1}
+
+
+@pytest.mark.parametrize("hedge", [0.01, 0.1, 0.5, 0.9])
+@pytest.mark.parametrize("workers", [1, 16])
+@pytest.mark.parametrize("resume", [True, False])
+def test_direct_trials_get_their_share_of_the_resource(hedge, workers, resume):
+    """A new trial is direct if and only if those before it have had no more than that."""
+    study = simulate(
+        ASHA(max_resource=27, hedge=hedge, resume=resume),
+        SPACE,
+        LOSSES,
+        workers=workers,
+        budget=Budget(resource=9000),
+        straggler_sd=0.5,
+        drop_rate=0.003,
+    )
+    jobs = jobs_of(study)
+    direct = direct_of(jobs)
+    issued = share = 0
+    seen = set()
+    for job in jobs:
+        if job.trial not in seen:
+            assert (job.trial in direct) == (share <= hedge * issued)
+            seen.add(job.trial)
+        issued += job.target - job.start
+        share += (job.target - job.start) * (job.trial in direct)
+    assert share / issued == pytest.approx(hedge, abs=0.02)
+
+
+def test_the_first_trial_is_direct_and_fully_trained_after_its_time():
+    study = simulate(ASHA(max_resource=81, hedge=0.1), SPACE, LOSSES, budget=Budget(trials=50))
+    assert jobs_of(study)[0] == Job(0, 0, 0, 81, 1)
+    first = next((at, event) for at, event in study.entries if isinstance(event, JobEnded))
+    assert first == (81.0, JobEnded(0, 0, Outcome.COMPLETED))
+    plain = simulate(ASHA(max_resource=81), SPACE, LOSSES, budget=Budget(trials=300))
+    assert (
+        next(at for at, event in plain.entries if isinstance(event, Reported) and event.resource == 81) > 150
+    )
+
+
+@pytest.mark.parametrize("variant", ["promote", "stop"])
+def test_without_a_hedge_no_trial_is_direct(variant):
+    study = simulate(
+        ASHA(max_resource=27, hedge=0, variant=variant),
+        SPACE,
+        LOSSES,
+        workers=4,
+        budget=Budget(trials=300),
+        drop_rate=0.01,
+    )
+    jobs = jobs_of(study)
+    assert direct_of(jobs) == set()
+    assert study.scheduler._direct == set()
+    assert {job.target for job in jobs if job.start == 0 and job.attempt == 1} == {1}
+
+
+def test_a_hedge_changes_nothing_but_who_is_direct():
+    """Who is promoted among the others is ASHA's rule over all that arrived: tests/property/test_schedulers.py."""
+    plain, hedged = ASHA(max_resource=9), ASHA(max_resource=9, hedge=0.3)
+    assert hedged.differences(plain) == ["hedge was 0.3, not 0.0; only max_resource may change, upwards"]
+    study = Puppet(hedged, space=SPACE)
+    twin = Puppet(plain, space=SPACE)
+    assert study.take().target == 9
+    assert [study.take().target for _ in range(3)] == [twin.take().target for _ in range(3)] == [1, 1, 1]
+
+
+def test_a_direct_trial_says_why():
+    study = Puppet(ASHA(max_resource=9, hedge=0.25), space=SPACE)
+
+    def why():
+        return study.scheduler.explain(study.scheduler.decide()).text
+
+    assert why() == (
+        "a new config is trained to 9 at once, because such trials have had 0 of 0 units of resource, and hedge=0.25"
+    )
+    study.complete(study.take(), 0.5)
+    for _ in range(27):
+        assert "at once" not in why()
+        study.carry_out(StartTrial({"x": 0.5}, 1, 0))
+    assert "such trials have had 9 of 36 units" in why()
+
+
+def test_what_a_direct_trial_reports_counts_at_each_rung_as_promoted():
+    study = Puppet(ASHA(max_resource=9, hedge=0.5), space=SPACE)
+    job = study.take()
+    for resource in range(1, 9):
+        study.report(job, resource, 9.0 - resource)
+    rungs = study.scheduler.view()[0].rungs
+    assert [(rung.n_results, rung.n_promoted, rung.n_running) for rung in rungs] == [
+        (1, 1, 0),
+        (1, 1, 0),
+        (0, 0, 1),
+    ]
+    assert study.scheduler.standing(0).text == "it is running"
+    study.complete(job, 0.0)
+    assert study.scheduler.standing(0).text == "rank 1 of 1 results at resource 9: it is fully trained"
+
+
+def test_a_report_between_rungs_stands_for_none():
+    study = Puppet(ASHA(max_resource=9, hedge=0.5), space=SPACE)
+    job = study.take()
+    study.report(job, 2, 1.0)
+    study.report(job, 4, 0.5)
+    study.complete(job, 0.0)
+    assert [rung.n_results for rung in study.scheduler.view()[0].rungs] == [0, 0, 1]
+
+
+def test_a_direct_trial_takes_a_place_among_the_best_but_no_promotion():
+    study = Puppet(ASHA(max_resource=9, hedge=0.9), space=SPACE)
+    direct = study.take()
+    study.report(direct, 1, 0.0)
+    jobs = [study.carry_out(StartTrial({"x": 0.5}, 1, 0)) for _ in range(5)]
+    for job, loss in zip(jobs[:2], (1.0, 2.0), strict=True):
+        study.complete(job, loss)
+    assert study.take(may_start=False) is None  # ⌊3/3⌋ = 1, which is the direct one
+    for job, loss in zip(jobs[2:], (3.0, 4.0, 5.0), strict=True):
+        study.complete(job, loss)
+    assert study.take(may_start=False).trial == jobs[0].trial  # ⌊6/3⌋ = 2
+
+
+@pytest.mark.parametrize("outcome", [Outcome.LOST, Outcome.FAILED])
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_direct_job_that_ended_early_goes_on_from_its_checkpoint(outcome, resume):
+    study = Puppet(ASHA(max_resource=9, hedge=0.5, resume=resume), space=SPACE)
+    job = study.take()
+    study.report(job, 1, 0.1)
+    study.report(job, 5, 0.1)
+    study.end(job, outcome)
+    decision = study.scheduler.decide()
+    assert decision == ResumeTrial(0, 5 if resume else 0, 9)
+    assert "so it is repeated" in study.scheduler.explain(decision).text
+    again = study.take()
+    for resource in range(again.start + 1, 10):
+        study.report(again, resource, 0.2)
+    study.end(again, Outcome.COMPLETED)
+    rungs = study.scheduler.view()[0].rungs
+    assert [rung.n_results for rung in rungs] == [1, 0, 1] if resume else [1, 1, 1]
+    assert rungs[0].best_loss == 0.1  # what it reports a second time counts no second time
+
+
+def test_a_direct_trial_that_fails_for_good_ranks_last_at_the_top():
+    study = Puppet(ASHA(max_resource=9, hedge=0.5), space=SPACE, retries=2)
+    starts = []
+    for _ in range(3):
+        job = study.take()
+        starts.append((job.trial, job.start, job.target))
+        if job.start < 3:
+            study.report(job, 3, 0.5) if not starts[:-1] else None
+        study.end(job, Outcome.FAILED)
+    assert starts == [(0, 0, 9), (0, 3, 9), (0, 0, 9)]
+    assert study.take().trial == 1
+    assert "it failed or diverged" in study.scheduler.standing(0).text
+    assert [rung.n_results for rung in study.scheduler.view()[0].rungs] == [0, 1, 1]
+
+
+def test_a_direct_trial_that_is_stopped_is_not_repeated():
+    study = Puppet(ASHA(max_resource=9, hedge=0.5), space=SPACE)
+    job = study.take()
+    study.report(job, 1, 0.0)
+    study.record(TrialStopped(0, "by hand"))
+    study.report(job, 3, 0.0)
+    study.end(job, Outcome.LOST)
+    assert study.take().trial == 1
+    assert [rung.n_results for rung in study.scheduler.view()[0].rungs] == [1, 0, 0]
+
+
+@pytest.mark.parametrize("when", ["before it runs", "while it runs", "after it has run"])
+def test_a_raised_maximum_is_where_direct_trials_go_from_then_on(when):
+    study = Puppet(ASHA(max_resource=3, hedge=0.5), space=SPACE)
+    job = None if when == "before it runs" else study.take()
+    if when == "after it has run":
+        study.complete(job, 0.0)
+    study.record(SchedulerChanged(ASHA(max_resource=9, hedge=0.5).to_json()))
+    if when == "while it runs":
+        study.complete(job, 0.0)
+    if job is None:
+        assert study.take().target == 9
+        return
+    others = []
+    while len(others) < 40:
+        found = study.take()
+        others.append(found)
+        study.complete(found, 1.0 + found.trial)
+    direct = direct_of(others)
+    assert direct
+    assert {found.target for found in others if found.trial in direct} == {9}
+    promoted = next(found for found in others if found.trial == 0)  # its 3 is a result like any other now
+    assert (promoted.start, promoted.target) == (3, 9)
+
+
+def test_with_one_rung_there_is_nothing_to_hedge():
+    study = Puppet(ASHA(max_resource=2, hedge=0.5), space=SPACE)
+    assert [study.take().target for _ in range(4)] == [2, 1, 1, 2]
+    study = Puppet(ASHA(max_resource=5, min_resource=5, hedge=0.5), space=SPACE)
+    assert [study.take().target for _ in range(4)] == [5] * 4
+    assert study.scheduler._direct == set()
+
+
+def test_a_direct_trial_waits_for_no_config():
+    """Once a grid has run out, promotions go on to the end."""
+    study = simulate(ASHA(max_resource=9, hedge=0.3, sampler=Grid(resolution=30)), SPACE, LOSSES, workers=3)
+    assert len(study.ledger.trials) == 30
+    for below, above in pairwise(study.scheduler.view()[0].rungs):
+        assert above.n_results >= below.n_results // 3
+
+
+@pytest.mark.parametrize("hedge", [-0.1, 1, 1.0, 0.995, math.nan, math.inf, True, "0.1", None], ids=repr)
+def test_a_hedge_is_a_share_below_one(hedge):
+    with pytest.raises(SettingError, match=r"hedge=.*: expected a number from 0 to 0\.99"):
+        ASHA(max_resource=9, hedge=hedge)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"variant": "stop"}, {"brackets": 2}, {"max_resource": None}],
+    ids=["stop", "brackets", "infinite"],
+)
+def test_a_hedge_is_for_the_plain_form(more):
+    with pytest.raises(
+        SettingError, match=r'hedge=0\.1: expected 0, except with variant="promote", one bracket'
+    ):
+        ASHA(**{"max_resource": 9, "hedge": 0.1} | more)

@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from paceline.events import Budget, encode
+from paceline.samplers.kde import KDE
 from paceline.schedulers.asha import ASHA
+from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
 from paceline.simulation import UnitTraining, simulate
 from paceline.space import Categorical, Float
@@ -18,10 +20,14 @@ SPACE = {
     "kind": Categorical(["a", "b", "c"]),
     "y": Float(1e-5, 1, log=True, when={"kind": "a"}),
 }
-SCHEDULERS = {
+PLAIN = {
     "asha": ASHA(max_resource=81),
     "brackets": ASHA(max_resource=81, brackets=3),
     "hyperband": Hyperband(max_resource=81, sweeps=None),
+}
+SCHEDULERS = PLAIN | {
+    "bohb": BOHB(max_resource=81),
+    "hedged asha with a model": ASHA(max_resource=81, hedge=0.1, sampler=KDE()),
 }
 
 
@@ -31,7 +37,7 @@ def fingerprint(scheduler: str, workers: int, seed: int) -> str:
         SPACE,
         UnitTraining([(37 * i) % 997 / 997 for i in range(997)]),
         workers=workers,
-        budget=Budget(trials=600),
+        budget=Budget(trials=600 if scheduler in PLAIN else 150),
         seed=seed,
         straggler_sd=0.5,
         drop_rate=0.01,
@@ -59,8 +65,9 @@ def test_other_processes_with_other_hash_seeds_give_it_too(workers):
         ).stdout.strip()
         for hash_seed in ("1", "2")
     }
-    assert prints == {fingerprint("asha", workers, 7)}
+    assert prints == {fingerprint("asha", workers, 7) + fingerprint("hedged asha with a model", workers, 7)}
 
 
 if __name__ == "__main__":
-    sys.stdout.write(fingerprint("asha", int(sys.argv[1]), 7))
+    for name in ("asha", "hedged asha with a model"):
+        sys.stdout.write(fingerprint(name, int(sys.argv[1]), 7))

@@ -16,10 +16,10 @@
     decay = {type = "ordinal", values = [0.0, 1e-4], when = {width = {above = 64}}}
     layers = {type = "constant", value = 2}
 
-    [scheduler]                     # its class and settings, as in Python: ASHA, Hyperband,
+    [scheduler]                     # its class and settings, as in Python: ASHA, Hyperband, BOHB,
     type = "ASHA"                   # SuccessiveHalving or FullResource
     max_resource = 27
-    sampler = {type = "QuasiRandom"} # or Random, the default, Grid, Trees, ...
+    sampler = {type = "QuasiRandom"} # or Random, the default, Grid, KDE, Trees, ...
 
     [budget]                        # the first limit that is reached ends the study:
     trials = 100                    # trials, resource, minutes, target

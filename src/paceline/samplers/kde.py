@@ -48,7 +48,7 @@ class KDE(SamplerSettings, frozen=True, kw_only=True, tag=True):
 
     Args:
         random_fraction: ρ, the share of proposals from the prior.
-        top_fraction: q, the share of results that are good.
+        top_fraction: q, the share of results that are good, 0.99 at most.
         max_good: good results at most; `None` is no limit.
         candidates: N_s, how many are drawn for each proposal.
         bandwidth_factor: b_w, on the bandwidths that the numbers of candidates are drawn with.
@@ -81,7 +81,7 @@ class KDE(SamplerSettings, frozen=True, kw_only=True, tag=True):
             SettingError: a setting is wrong.
         """
         within("random_fraction", self.random_fraction, 0, 1)
-        within("top_fraction", self.top_fraction, 0, 1)
+        within("top_fraction", self.top_fraction, 0, 0.99)
         within("bandwidth_factor", self.bandwidth_factor, 0, 1000)
         within("min_bandwidth", self.min_bandwidth, 1e-6, 1)
         within("prior_weight", self.prior_weight, 0, 1e6)
@@ -125,7 +125,8 @@ class RankedRows:
 
     def __init__(self, width: int) -> None:
         self._keys: list[tuple[float, TrialId]] = []
-        self._rows = np.zeros((64, width))
+        self._rows = np.zeros((64, width))  # in the order of arrival: they may be wide, and are not moved
+        self._order = np.zeros(64, dtype=np.intp)
         self.trials: set[TrialId] = set()
 
     def __len__(self) -> int:
@@ -133,8 +134,8 @@ class RankedRows:
 
     @property
     def rows(self) -> Array:
-        """`(n, width)`, the best first; to be read only."""
-        return self._rows[: len(self)]
+        """`(n, width)`, the best first."""
+        return self._rows[self._order[: len(self)]]
 
     def add(self, trial: TrialId, loss: float, row: Array) -> None:
         """A trial's result enters, once."""
@@ -143,10 +144,12 @@ class RankedRows:
         n = len(self)
         if n == len(self._rows):
             self._rows = np.concatenate([self._rows, np.zeros_like(self._rows)])
+            self._order = np.concatenate([self._order, np.zeros_like(self._order)])
         place = bisect(self._keys, (loss, trial))
         self._keys.insert(place, (loss, trial))
-        self._rows[place + 1 : n + 1] = self._rows[place:n]
-        self._rows[place] = row
+        self._order[place + 1 : n + 1] = self._order[place:n]
+        self._order[place] = n
+        self._rows[n] = row
         self.trials.add(trial)
 
 
@@ -171,6 +174,9 @@ class KDESampler(ModelSampler):
 
     def observe(self, trial: TrialId, resource: int, loss: float) -> None:
         """Take in one result."""
+        self._fitted = (
+            None  # at any resource: inactive values of running trials are imputed from all that was seen
+        )
         results = self._results.setdefault(resource, RankedRows(self._layout.width))
         results.add(trial, loss, self._layout.rows(self._encoded.observed(trial)[None])[0])
         if resource > (self._resource or 0) and self._is_enough(len(results)):

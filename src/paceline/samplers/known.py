@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import msgspec
 
+from paceline.errors import SpaceError
 from paceline.events import Config
 from paceline.rng import Uniforms
 from paceline.samplers.base import Context
@@ -28,6 +31,7 @@ class KnownConfigs:
         self._n_configs = context.space.n_configs
         self._known: set[bytes] = set()
         self._n_read = 0
+        self._are_all_known = False  # all that the constraints allow; once so, it stays so
 
     def __contains__(self, config: Config) -> bool:
         if self._n_configs is None:
@@ -46,15 +50,17 @@ class KnownConfigs:
         first = config = self._space.sample(source)
         if config not in self:
             return config
-        if self._n_configs is not None and len(self._known) >= self._n_configs:
+        if self._are_all_known or (self._n_configs is not None and len(self._known) >= self._n_configs):
             return first
-        for _ in range(_MOST_TRIES):
-            config = self._space.sample(source)
-            if config not in self:
-                return config
+        with suppress(SpaceError):  # the constraints allow little, but there is the first
+            for _ in range(_MOST_TRIES):
+                config = self._space.sample(source)
+                if config not in self:
+                    return config
         if self._n_configs is None or self._n_configs > _MANY:
             return first
         remaining = [config for config in self._space.grid(self._n_configs) if config not in self]
+        self._are_all_known = not remaining
         return remaining[int(source.random(1)[0] * len(remaining))] if remaining else first
 
 

@@ -12,6 +12,7 @@ from abc import abstractmethod
 import msgspec
 
 from paceline.density import Array
+from paceline.errors import SpaceError
 from paceline.events import Config, TrialId
 from paceline.rng import uniforms_for
 from paceline.samplers.base import Context, Sampler
@@ -50,8 +51,11 @@ class ModelSampler(Sampler):
         return self._proposal(trial)[0]
 
     def explain(self, trial: TrialId) -> str:
-        """What the model is made of, or that there is none."""
-        return self._proposal(trial)[1]
+        """What the model is made of, or that there is none; empty where constraints are missing, as in a loaded study."""
+        try:
+            return self._proposal(trial)[1]
+        except SpaceError:
+            return ""
 
     def _proposal(self, trial: TrialId) -> tuple[Config, str]:
         source = uniforms_for(self.seed, "config", trial)

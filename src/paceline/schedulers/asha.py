@@ -399,11 +399,12 @@ class AshaScheduler(Scheduler):
         if state.is_running or not arrived:
             return super().standing(trial)
         index = arrived[-1]
-        if bracket.rungs[index] is bracket.top:
+        has_failed = bracket.rungs[index].results[trial] == math.inf
+        if bracket.rungs[index] is bracket.top and not has_failed:
             verdict = "it is fully trained"
         elif state.is_stopped:
             verdict = "it was stopped"
-        elif bracket.rungs[index].results[trial] == math.inf:
+        elif has_failed:
             verdict = "it failed or diverged, and is never promoted"
         elif trial in bracket.rungs[index].promoted:
             verdict = "it was promoted"

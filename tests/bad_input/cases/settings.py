@@ -10,6 +10,8 @@ from tests.bad_input.cases.case import Case
 
 from paceline import (
     ASHA,
+    BOHB,
+    KDE,
     Alternating,
     Budget,
     FullResource,
@@ -120,6 +122,66 @@ SCHEDULERS = (
         lambda _: ASHA(max_resource=9, sampler=Grid),
         SettingError,
         ("sampler=<class", "Make one, with parentheses"),
+    ),
+    Case(
+        "`ASHA(max_resource=9, hedge=1)`",
+        lambda _: ASHA(max_resource=9, hedge=1),
+        SettingError,
+        ("hedge=1", "a number from 0 to 0.99"),
+    ),
+    Case(
+        "`ASHA(max_resource=9, hedge=0.1, variant='stop')`",
+        lambda _: ASHA(max_resource=9, hedge=0.1, variant="stop"),
+        SettingError,
+        ("hedge=0.1", 'except with variant="promote", one bracket and a finite max_resource'),
+    ),
+    Case(
+        "`BOHB(max_resource=9, sampler=KDE)`, the class",
+        lambda _: BOHB(max_resource=9, sampler=KDE),
+        SettingError,
+        ("sampler=<class", "Make one, with parentheses"),
+    ),
+    Case(
+        "`KDE(random_fraction=33)`",
+        lambda _: KDE(random_fraction=33),
+        SettingError,
+        ("random_fraction=33", "a number from 0 to 1"),
+    ),
+    Case(
+        "`KDE(top_fraction=True)`",
+        lambda _: KDE(top_fraction=True),
+        SettingError,
+        ("top_fraction=True", "a number from 0 to 1"),
+    ),
+    Case(
+        "`KDE(min_bandwidth=0)`",
+        lambda _: KDE(min_bandwidth=0),
+        SettingError,
+        ("min_bandwidth=0", "a number from 1e-06 to 1"),
+    ),
+    Case(
+        "`KDE(bandwidth_factor=nan)`",
+        lambda _: KDE(bandwidth_factor=math.nan),
+        SettingError,
+        ("bandwidth_factor=nan", "a number from 0 to 1000"),
+    ),
+    Case(
+        "`KDE(candidates=64.0)`",
+        lambda _: KDE(candidates=64.0),
+        SettingError,
+        ("candidates=64.0", "a whole number of at least 1"),
+    ),
+    Case(
+        "`KDE(min_points_rule='hpband')`",
+        lambda _: KDE(min_points_rule="hpband"),
+        SettingError,
+        ("min_points_rule='hpband'", "one of 'hpbandster', 'paper'"),
+    ),
+    Case(
+        "`KDE(lie='yes')`",
+        lambda _: KDE(lie="yes"),
+        SettingError,
+        ("lie='yes'", "True or False"),
     ),
     Case(
         "`Hyperband(max_resource=9, bracket_rule='bohb')`",
