@@ -11,11 +11,16 @@ Runs are kept in `.make/counting-ones/`, named by all that they depend on, so th
 missing. The exit status is 1 if a claim fails that is not known to fail. Needs the extra `peers`.
 """
 
+# ruff: noqa: E402 - NumPy reads the number of threads when it is imported
 from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"  # before NumPy is imported: every core has a run of its own
 
 import argparse
 import math
-import os
 import shutil
 import sys
 import time
@@ -340,8 +345,6 @@ def main() -> int:
 
     KEPT.mkdir(parents=True, exist_ok=True)
     os.nice(10)
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
     began = time.perf_counter()
     with Lab(quick=arguments.quick, processes=arguments.processes) as lab:
         runs = Runs(lab)
