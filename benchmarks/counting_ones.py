@@ -31,6 +31,7 @@ from functools import cache
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -72,21 +73,39 @@ RANDOM, RANDOM_2X, HYPERBAND, BOHB_, TPE, OPTUNA = (
     "TPE",
     "Optuna's TPE",
 )
+
+
+def _bohb(**settings: Any) -> BOHB:
+    return BOHB(min_resource=R_MIN, max_resource=R, resume=False, sampler=KDE(lie=False, **settings))
+
+
+GREEDY: dict[str, Any] = {
+    "top_fraction": 0.1,
+    "max_good": 25,
+    "spread": 0.19,
+    "min_points": 4,
+    "bandwidth_factor": 1,
+}
 METHODS: dict[str, SchedulerSettings | None] = {
     RANDOM: RandomSearch(max_resource=R),
     HYPERBAND: Hyperband(
         min_resource=R_MIN, max_resource=R, bracket_rule="hpbandster", sweeps=None, resume=False
     ),
     BOHB_: BOHB(min_resource=R_MIN, max_resource=R, resume=False),
-    TPE: FullResource(
-        max_resource=R,
-        sampler=KDE(
-            random_fraction=0.1, top_fraction=0.1, max_good=25, spread=0.19, min_points=4, bandwidth_factor=1
-        ),
-    ),
+    TPE: FullResource(max_resource=R, sampler=KDE(random_fraction=0.1, **GREEDY)),
     OPTUNA: None,
 }
 """`None` is a peer's: `TPESampler(multivariate=True)`."""
+VARIANTS: dict[str, SchedulerSettings | None] = {
+    "a model from N_min + 2 results on": _bohb(min_points_rule="paper"),
+    "ρ = 0.1": _bohb(random_fraction=0.1),
+    "b_w = 1": _bohb(bandwidth_factor=1),
+    "all three": _bohb(min_points_rule="paper", random_fraction=0.1, bandwidth_factor=1),
+    "σ = 0.19": _bohb(spread=0.19),
+    "σ = 0.19, N_min = 16": _bohb(spread=0.19, min_points=16),
+    "as TPE, but for ρ": _bohb(**GREEDY),
+}
+"""BOHB at the larger size, to find out what holds it up there."""
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -131,7 +150,7 @@ Result = tuple[float, int, float, Config]
 
 def curve(cell: Cell, seed: int) -> Curve:
     """A run, from the files of those that were kept if it is there."""
-    settings = METHODS[cell.method]
+    settings = (METHODS | VARIANTS)[cell.method]
     by = (
         f"optuna {version('optuna')}"
         if settings is None
@@ -220,6 +239,8 @@ class Runs:
         self.must_hold = lab.is_decisive
         cells = (Cell(method, n) for n in SIZES for method in METHODS)
         self._found = lab.measure(curve, cells, seeds=lab.choose(50, 3))
+        variants = (Cell(name, SIZES[-1]) for name in VARIANTS)
+        self._found |= lab.measure(curve, variants, seeds=lab.choose(10, 3))
 
     def at(self, method: str, n: int, budget: float) -> list[float]:
         """The regret of each seed once so many full budgets are spent."""
@@ -237,9 +258,9 @@ KNOWN_TO_FAIL: frozenset[tuple[str, int]] = frozenset()
 
 def counting_ones(runs: Runs) -> Finding:
     """Hyperband is fast at first and then flat; BOHB overtakes it and keeps up with TPE."""
-    return Finding(
-        [verdict for n in SIZES for verdict in _verdicts(runs, n)], [_table(runs, n) for n in SIZES]
-    )
+    tables = [_table(runs, n, (RANDOM, RANDOM_2X, *list(METHODS)[1:])) for n in SIZES]
+    variants = _table(runs, SIZES[-1], tuple(VARIANTS), "BOHB with other settings, 10 seeds")
+    return Finding([verdict for n in SIZES for verdict in _verdicts(runs, n)], [*tables, variants])
 
 
 def _verdicts(runs: Runs, n: int) -> Iterator[Verdict]:
@@ -270,17 +291,15 @@ def _verdicts(runs: Runs, n: int) -> Iterator[Verdict]:
     yield compare("at the end, TPE beside Optuna's TPE", TPE, OPTUNA, (END,), 1.0)
 
 
-def _table(runs: Runs, n: int) -> Table:
+def _table(runs: Runs, n: int, methods: tuple[str, ...], what: str = "mean regret") -> Table:
     rows = []
-    for method in (RANDOM, RANDOM_2X, *list(METHODS)[1:]):
+    for method in methods:
         quartiles = np.quantile(runs.at(method, n, END), [0.25, 0.5, 0.75])
         low, middle, high = map(number, quartiles)
         means = (estimate(mean, runs.at(method, n, mark)).brief for mark in MARKS)
         rows.append((method, *means, f"{middle} ({low}, {high})"))
-    header = ("method", *(f"at {mark}" for mark in MARKS), f"median and quartiles at {END}")
-    return Table(
-        f"Counting ones, {n}+{n}: mean regret after so many full budgets [95 % interval]", header, tuple(rows)
-    )
+    header = ("method", *(f"at {mark}" for mark in MARKS), f"median (quartiles) at {END}")
+    return Table(f"{n}+{n}: {what}, by full budgets spent", header, tuple(rows))
 
 
 # The picture ---------------------------------------------------------------------------------------------------
