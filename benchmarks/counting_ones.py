@@ -1,6 +1,6 @@
 """Counting ones, the synthetic experiment of Falkner et al. 2018: BOHB beside random search, Hyperband and TPE.
 
-    python benchmarks/counting_ones.py                                 50 seeds, about ten minutes on two cores
+    python benchmarks/counting_ones.py                                 50 seeds, 15 minutes on two cores
     python benchmarks/counting_ones.py --quick                         3 seeds: for a look, not for a verdict
     python benchmarks/counting_ones.py --markdown docs/model-based.md --picture docs/pictures/counting-ones.svg
 
