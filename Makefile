@@ -37,6 +37,12 @@ faults: .make/demo ## kill -9 of driver and workers at 100 random instants each 
 bench: .make/bench ## speed and memory, beside peers measured in the same run (15 minutes)
 	$(BIN)/python benchmarks/speed.py
 
+suggestions: .make/bench .make/hpbandster ## milliseconds of a model's suggestion, beside Optuna and HpBandSter (1 minute)
+	$(BIN)/python benchmarks/suggestions.py
+
+counting-ones: .make/bench ## BOHB's synthetic experiment, beside Optuna's TPE (15 minutes)
+	$(BIN)/python benchmarks/counting_ones.py
+
 clean: ## remove what these commands made
 	rm -rf $(VENV) .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -58,4 +64,10 @@ clean: ## remove what these commands made
 .make/bench: .make/venv pyproject.toml constraints.txt
 	$(PIP) --editable '.[test,peers]' && touch $@
 
-.PHONY: help demo test check format docs claims faults bench clean
+# HpBandSter needs older versions of what Paceline needs: an environment of its own.
+.make/hpbandster: .make/venv benchmarks/hpbandster.txt
+	$(PYTHON) -m venv --clear $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/hpbandster.txt || { rm -r $@; false; }
+	touch $@
+
+.PHONY: help demo test check format docs claims faults bench suggestions counting-ones clean

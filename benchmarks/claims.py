@@ -21,7 +21,7 @@ from pathlib import Path
 from claims_rungs import bracket_shares, delay_rule, infinite_horizon, wrong_promotions
 from claims_speed import time_bound, time_to_target
 from claims_stragglers import stragglers
-from evidence import Finding, Lab, Table, as_markdown, as_text, to_json, verdict_table
+from evidence import Finding, Lab, as_text, has_place, to_json, verdict_table, write_markdown
 
 CLAIMS: dict[str, Callable[[Lab], Finding]] = {
     "wrong-promotions": wrong_promotions,
@@ -33,20 +33,7 @@ CLAIMS: dict[str, Callable[[Lab], Finding]] = {
     "bracket-shares": bracket_shares,
 }
 
-MARKERS = ("<!-- measured: written by benchmarks/claims.py --markdown -->", "<!-- end of measured -->")
-
-
-def write_markdown(path: Path, tables: list[Table]) -> None:
-    """Put the tables between the page's markers."""
-    before, rest = path.read_text().split(MARKERS[0])
-    _, after = rest.split(MARKERS[1])
-    body = "\n".join(as_markdown(table) for table in tables)
-    path.write_text(f"{before}{MARKERS[0]}\n\n{body}\n{MARKERS[1]}{after}")
-
-
-def has_markers(path: Path) -> bool:
-    """Whether `write_markdown` would find its place."""
-    return path.exists() and all(path.read_text().count(marker) == 1 for marker in MARKERS)
+SCRIPT = Path(__file__).name
 
 
 def main() -> int:
@@ -62,8 +49,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.markdown and (arguments.only or arguments.quick):
         parser.error("--markdown renews all figures of a page: leave out --only and --quick")
-    if arguments.markdown and not has_markers(arguments.markdown):
-        parser.error(f"{arguments.markdown} must hold these lines, once each: " + " and ".join(MARKERS))
+    if arguments.markdown and not has_place(arguments.markdown, SCRIPT):
+        parser.error(f"{arguments.markdown} has no lines that mark a place for {SCRIPT}")
 
     width = shutil.get_terminal_size((160, 24)).columns
     findings: dict[str, Finding] = {}
@@ -81,7 +68,9 @@ def main() -> int:
         arguments.json.write_bytes(to_json(findings))
     if arguments.markdown:
         write_markdown(
-            arguments.markdown, [summary, *(t for finding in findings.values() for t in finding.tables)]
+            arguments.markdown,
+            SCRIPT,
+            [summary, *(t for finding in findings.values() for t in finding.tables)],
         )
     return int(any(verdict.must_hold and not verdict.holds for verdict in verdicts))
 

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from io import StringIO
 from itertools import product, starmap
+from pathlib import Path
 from typing import Self, TypeVar
 
 import msgspec
@@ -205,6 +206,25 @@ def as_markdown(table: Table) -> str:
     """For a page."""
     lines = [table.header, tuple("---" for _ in table.header), *table.rows]
     return "\n".join([f"### {table.title}", "", *("| " + " | ".join(line) + " |" for line in lines), ""])
+
+
+def _places(script: str) -> tuple[str, str]:
+    return f"<!-- measured: written by benchmarks/{script} --markdown -->", "<!-- end of measured -->"
+
+
+def has_place(path: Path, script: str) -> bool:
+    """Whether a page has the two lines between which `write_markdown` puts a script's tables."""
+    begin, end = _places(script)
+    return path.exists() and path.read_text().count(begin) == 1 and end in path.read_text().split(begin)[1]
+
+
+def write_markdown(path: Path, script: str, tables: Iterable[Table]) -> None:
+    """Put tables between the lines of a page that name the script."""
+    begin, end = _places(script)
+    before, rest = path.read_text().split(begin)
+    _, after = rest.split(end, maxsplit=1)
+    body = "\n".join(as_markdown(table) for table in tables)
+    path.write_text(f"{before}{begin}\n\n{body}\n{end}{after}")
 
 
 def as_text(table: Table, width: int) -> str:

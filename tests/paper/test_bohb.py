@@ -497,7 +497,7 @@ def test_a_direct_trial_that_fails_for_good_is_heard_of_as_the_worst():
 
 NUMBERS = {
     "random_fraction": "from 0 to 1",
-    "top_fraction": "from 0 to 1",
+    "top_fraction": "from 0 to 0.99",
     "bandwidth_factor": "from 0 to 1000",
     "min_bandwidth": "from 1e-06 to 1",
     "prior_weight": "from 0 to 1e+06",

@@ -151,7 +151,7 @@ SCHEDULERS = (
         "`KDE(top_fraction=True)`",
         lambda _: KDE(top_fraction=True),
         SettingError,
-        ("top_fraction=True", "a number from 0 to 1"),
+        ("top_fraction=True", "a number from 0 to 0.99"),
     ),
     Case(
         "`KDE(min_bandwidth=0)`",
