@@ -11,7 +11,6 @@ Runs are kept in `.make/counting-ones/`, named by all that they depend on, so th
 missing. The exit status is 1 if a claim fails that is not known to fail. Needs the extra `peers`.
 """
 
-# ruff: noqa: E402 - NumPy reads the number of threads when it is imported
 from __future__ import annotations
 
 import os

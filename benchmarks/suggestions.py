@@ -12,7 +12,6 @@ Nothing is asserted of wall-clock time: verdicts are printed for people, and the
 `peers`, and an environment of its own for HpBandSter, which `make suggestions` makes.
 """
 
-# ruff: noqa: E402 - NumPy reads the number of threads when it is imported
 from __future__ import annotations
 
 import os
