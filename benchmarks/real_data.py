@@ -26,7 +26,8 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from evidence import Estimate, Table, Verdict, as_markdown, as_text, estimate, number, verdict_table
+from evidence import Estimate, Table, Verdict, as_text, estimate, number, verdict_table, write_markdown
+from quantiles import Quantiles
 
 import paceline as pl
 from paceline.benchmarks import Benchmark, load
@@ -100,6 +101,7 @@ _RESUMED_ONLY: Mapping[str, Make] = {
     "ASHA + KDE, prior kernel": _asha(sampler=pl.KDE(prior_weight=1.0)),
     "ASHA + KDE, truncated": _asha(sampler=pl.KDE(truncate=True)),
     "ASHA + KDE, delay": _asha(sampler=pl.KDE(), delay=True),
+    "ASHA + quantile regression": _asha(sampler=Quantiles()),
     "ASHA + trees": _asha(sampler=pl.Trees()),
     "ASHA + Gaussian process": _asha(sampler=pl.GaussianProcess()),
     "ASHA + both in turn": _asha(sampler=pl.Alternating()),
@@ -228,7 +230,7 @@ def cells(study: str, families: Iterable[str], workers: Iterable[int], seeds: in
             continue
         if study != "main" and n_workers != 8:
             continue
-        n_tasks = {"main": 4 if n_workers == 8 else 2, "sensitivity": 1}.get(study, 2)
+        n_tasks = {"main": 6 if n_workers == 8 else 3, "sensitivity": 1}.get(study, 3)
         tasks = [f"{family}/{instance}" for instance in FAMILIES[family][:n_tasks]]
         found += [
             Cell(method, task, n_workers, seed)
@@ -250,7 +252,8 @@ def collect(wanted: list[Cell], path: Path, processes: int) -> dict[Cell, Measur
             known[measured.cell] = measured
             file.write(msgspec.json.encode(measured) + b"\n")
             file.flush()
-            print(f"\r{done} of {len(missing)}", end="", file=sys.stderr, flush=True)
+            if sys.stderr.isatty() or done == len(missing):
+                print(f"\r{done} of {len(missing)} ", end="", file=sys.stderr, flush=True)
     return {cell: known[cell] for cell in wanted}
 
 
@@ -382,9 +385,6 @@ def sensitivity(means: Means) -> Table:
     return Table(title, ("setting", *(f"time {m}" for m in JUDGED)), tuple(rows))
 
 
-MARKERS = ("<!-- measured: written by benchmarks/real_data.py --markdown -->", "<!-- end of measured -->")
-
-
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description="Methods on real data, in virtual time.")
@@ -404,17 +404,13 @@ def main() -> int:
         if not wanted:
             continue
         means = Means(collect(wanted, options.results, options.processes))
-        print(file=sys.stderr)
         if study == "main":
             shown.append(verdict_table("Verdicts", verdicts(means)))
         shown += [sensitivity(means)] if study == "sensitivity" else tables(means, study)
     for table in shown:
         print(as_text(table, 150))
     if options.markdown is not None:
-        before, rest = options.markdown.read_text().split(MARKERS[0])
-        _, after = rest.split(MARKERS[1])
-        body = "\n".join(map(as_markdown, shown))
-        options.markdown.write_text(f"{before}{MARKERS[0]}\n\n{body}\n{MARKERS[1]}{after}")
+        write_markdown(options.markdown, "real_data.py", shown)
     return 0
 
 
