@@ -43,6 +43,9 @@ suggestions: .make/bench .make/hpbandster ## milliseconds of a model's suggestio
 counting-ones: .make/bench ## BOHB's synthetic experiment, beside Optuna's TPE (15 minutes)
 	$(BIN)/python benchmarks/counting_ones.py
 
+real-data: .make/test ## methods on real data in PACELINE_DATA: the evidence for what is recommended (45 minutes)
+	$(BIN)/python benchmarks/real_data.py
+
 clean: ## remove what these commands made
 	rm -rf $(VENV) .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -70,4 +73,4 @@ clean: ## remove what these commands made
 	$@/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/hpbandster.txt || { rm -r $@; false; }
 	touch $@
 
-.PHONY: help demo test check format docs claims faults bench suggestions counting-ones clean
+.PHONY: help demo test check format docs claims faults bench suggestions counting-ones real-data clean

@@ -1,9 +1,9 @@
 """Methods on real data, in virtual time: regret after so many full trainings' worth of worker time, and of resource.
 
-    PACELINE_DATA=... python benchmarks/real_data.py                    everything, about an hour on two cores
+    PACELINE_DATA=... python benchmarks/real_data.py                    everything, 45 minutes on two cores
     ... --workers 8 --seeds 5 --family lcbench                          a part of it
     ... --results FILE                                                  where measurements are kept and taken up again
-    ... --markdown docs/model-based.md                                  renew the figures in this page
+    ... --markdown docs/model-based.md --picture docs/pictures/real-data.svg        renew the figures of this page
 
 What is compared with what, and by which rules: docs/model-based.md.
 """
@@ -385,6 +385,54 @@ def sensitivity(means: Means) -> Table:
     return Table(title, ("setting", *(f"time {m}" for m in JUDGED)), tuple(rows))
 
 
+LINES = {
+    "random": ("#999999", "-"),
+    "TPE": ("#009e73", "-."),
+    "Hyperband": ("#56b4e9", "--"),
+    "BOHB": ("#0072b2", "--"),
+    "ASHA": ("#e69f00", ":"),
+    "ASHA + KDE": ("#d55e00", ":"),
+    "recommended": ("#000000", "-"),
+}
+"""Colour (of Okabe and Ito, for all kinds of sight) and stroke."""
+
+
+def draw(means: Means, workers: int, path: Path) -> None:
+    """Mean regret by worker time and by resource, with 95 % intervals."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    mpl.rcParams["svg.hashsalt"] = "real data"  # equal figures give equal files
+    import matplotlib.pyplot as plt
+    from matplotlib.ticker import FixedLocator, NullFormatter, StrMethodFormatter
+
+    families = [family for family, n in means.groups() if n == workers]
+    figure, panels = plt.subplots(2, len(families), figsize=(3.3 * len(families), 6.4), layout="constrained")
+    for row, by in enumerate(("time", "resource")):
+        for family, panel in zip(families, panels[row], strict=True):
+            for method, (colour, stroke) in LINES.items():
+                samples = [means.at(family, workers, method, mark, by=by) for mark in MARKS]
+                known = [i for i, sample in enumerate(samples) if np.isfinite(sample).all()]
+                found = [estimate(_mean, samples[i]) for i in known]
+                at = [MARKS[i] for i in known]
+                panel.plot(at, [m.value for m in found], color=colour, linestyle=stroke, label=method)
+                low, high = [m.low for m in found], [m.high for m in found]
+                panel.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
+            panel.set(xscale="log", yscale="log", xlabel=f"{by}, in full trainings")
+            panel.set_title(family if row == 0 else "")
+            panel.xaxis.set_major_locator(FixedLocator([1, 3, 10, 30, 100]))
+            panel.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            panel.xaxis.set_minor_formatter(NullFormatter())
+            panel.yaxis.set_major_locator(FixedLocator([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1]))
+            panel.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            panel.yaxis.set_minor_formatter(NullFormatter())
+            panel.grid(linewidth=0.3, alpha=0.6)
+        panels[row][0].set_ylabel(f"mean regret, {workers} workers")
+    panels[0][0].legend(frameon=False, fontsize=8)
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, metadata={"Date": None, "Creator": None} if path.suffix == ".svg" else None)
+
+
 def main() -> int:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description="Methods on real data, in virtual time.")
@@ -397,6 +445,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--results", type=Path, default=Path("real-data.jsonl"), metavar="FILE")
     parser.add_argument("--markdown", type=Path, metavar="FILE")
+    parser.add_argument("--picture", type=Path, metavar="FILE", help="of 8 workers; needs matplotlib")
     options = parser.parse_args()
     shown: list[Table] = []
     for study in options.study or STUDIES:
@@ -405,7 +454,9 @@ def main() -> int:
             continue
         means = Means(collect(wanted, options.results, options.processes))
         if study == "main":
-            shown.append(verdict_table("Verdicts", verdicts(means)))
+            shown.append(verdict_table("Real data: verdicts", verdicts(means)))
+            if options.picture is not None:
+                draw(means, 8, options.picture)
         shown += [sensitivity(means)] if study == "sensitivity" else tables(means, study)
     for table in shown:
         print(as_text(table, 150))
