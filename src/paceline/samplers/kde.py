@@ -54,7 +54,8 @@ class KDE(SamplerSettings, frozen=True, kw_only=True, tag=True):
         bandwidth_factor: b_w, on the bandwidths that the numbers of candidates are drawn with.
         min_bandwidth: no bandwidth is below it, in units of the hyperparameter's range.
         spread: the standard deviation in the rule for bandwidths; `None` is that of the results on each side.
-        min_points: N_min; `None` is d + 1, and less is raised to it.
+        min_points: N_min; `None` is d + 1. Less is raised to that, unless there is a `spread`: that of fewer results
+            than dimensions says nothing.
         min_points_rule: how many results a resource needs for a model.
         prior_weight: of a uniform kernel beside the others.
         truncate: kernels integrate to 1 over the unit interval.
@@ -162,21 +163,21 @@ class KDESampler(ModelSampler):
         self._layout = Layout.of(context.space)
         self._encoded = Encoded(context)
         n_min = settings.min_points or 0
-        # The spread of fewer points than dimensions says nothing; a spread that is given needs none.
         if settings.min_points is None or settings.spread is None:
             n_min = max(n_min, self.space.dimension + 1)
         self._n_min = n_min
         self._results: dict[int, RankedRows] = {}
         self._resource: int | None = None  # the largest with enough results
-        self._fitted: tuple[object, Density, Density] | None = None
+        self._fitted: tuple[tuple[TrialId, ...], Density, Density] | None = (
+            None  # and the running trials that count
+        )
 
     # The fold --------------------------------------------------------------------------------------------------
 
     def observe(self, trial: TrialId, resource: int, loss: float) -> None:
         """Take in one result."""
-        self._fitted = (
-            None  # at any resource: inactive values of running trials are imputed from all that was seen
-        )
+        # Whatever the resource: inactive values of running trials are imputed from all that was seen.
+        self._fitted = None
         results = self._results.setdefault(resource, RankedRows(self._layout.width))
         results.add(trial, loss, self._layout.rows(self._encoded.observed(trial)[None])[0])
         if resource > (self._resource or 0) and self._is_enough(len(results)):
@@ -210,8 +211,7 @@ class KDESampler(ModelSampler):
         results = self._results[resource]
         running = [job.job.trial for job in self.ledger.running.values()] if self._settings.lie else []
         pending = tuple(trial for trial in running if trial not in results.trials)
-        key = (resource, len(results), pending)
-        if self._fitted is None or self._fitted[0] != key:
+        if self._fitted is None or self._fitted[0] != pending:
             rows, n_good = results.rows, self._n_good(len(results))
             is_paper = self._settings.min_points_rule == "paper"
             n_bad = max(self._n_min, len(rows) - n_good) if is_paper else len(rows) - n_good
@@ -220,7 +220,7 @@ class KDESampler(ModelSampler):
                 bad = np.concatenate(
                     [bad, self._layout.rows(np.array([self._encoded.pending(t) for t in pending]))]
                 )
-            self._fitted = key, self._density(rows[:n_good]), self._density(bad)
+            self._fitted = pending, self._density(rows[:n_good]), self._density(bad)
         return self._fitted[1], self._fitted[2]
 
     def _density(self, rows: Array) -> Density:
