@@ -447,6 +447,10 @@ def main() -> int:
     parser.add_argument("--markdown", type=Path, metavar="FILE")
     parser.add_argument("--picture", type=Path, metavar="FILE", help="of 8 workers; needs matplotlib")
     options = parser.parse_args()
+    try:
+        load()
+    except pl.SettingError as error:
+        parser.error(str(error))
     shown: list[Table] = []
     for study in options.study or STUDIES:
         wanted = cells(study, options.family or FAMILIES, options.workers or (8, 64, 1), options.seeds)

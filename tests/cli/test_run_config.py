@@ -18,6 +18,7 @@ from paceline import (
     Study,
     Trees,
     above,
+    recommended,
 )
 from paceline.cli import config
 from paceline.cli.config import load_config
@@ -100,6 +101,35 @@ def test_a_description_is_the_study_that_it_describes(paceline, project):
         assert study.unit == "epoch"
         assert study.trials[0].config == point
         assert study.ledger.budget == Budget(trials=4)
+
+
+def test_what_is_recommended_can_be_asked_for(paceline, project):
+    asked = 'type = "recommended"\nmax_resource = 9\nmin_resource = 2\nresumes = false\ntrust_low_resources = true'
+    (project / "study.toml").write_text(
+        GOOD.replace('type = "ASHA"\nmax_resource = 9\nsampler = {type = "QuasiRandom"}', asked)
+    )
+    assert paceline("run", "model:Net.train", "--config", "study.toml", "--storage", "study.db").code == 0
+    chosen = recommended(max_resource=9, min_resource=2, resumes=False, trust_low_resources=True).scheduler
+    with Study.load("digits", project / "study.db") as study:
+        assert study.settings == chosen
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("max_resource = 0", "max_resource=0: expected a whole number of at least 1"),
+        ("max_resource = 9\nresume = false", "did you mean 'resumes'?"),
+        ("", "max_resource is missing"),
+    ],
+)
+def test_a_wrong_question_is_told(paceline, project, asked, told):
+    wrong = GOOD.replace(
+        'type = "ASHA"\nmax_resource = 9\nsampler = {type = "QuasiRandom"}', f'type = "recommended"\n{asked}'
+    )
+    (project / "study.toml").write_text(wrong)
+    result = paceline("run", "model:Net.train", "--config", "study.toml", "--storage", "study.db")
+    assert result.code == 1
+    assert told in result.err
 
 
 @pytest.mark.parametrize(

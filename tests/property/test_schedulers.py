@@ -156,6 +156,11 @@ class HedgedMachine(AshaMachine):
             value = self.value_of(event.trial, math.inf if loss is None else loss)
             self.results.setdefault((0, event.resource), {})[event.trial] = value
 
+    def _observe_end(self, event):
+        super()._observe_end(event)
+        if event.trial in self.results.get((0, self.going_to[event.trial]), {}):
+            self.direct.discard(event.trial)
+
     def is_repetition(self, decision):
         if isinstance(decision, ResumeTrial) and decision.trial in self.direct & self.lost:
             return True

@@ -17,7 +17,8 @@
     layers = {type = "constant", value = 2}
 
     [scheduler]                     # its class and settings, as in Python: ASHA, Hyperband, BOHB,
-    type = "ASHA"                   # SuccessiveHalving or FullResource
+    type = "ASHA"                   # SuccessiveHalving or FullResource; or "recommended", whose keys are
+                                    # those of the function: max_resource, min_resource, resumes, ...
     max_resource = 27
     sampler = {type = "QuasiRandom"} # or Random, the default, Grid, KDE, Trees, ...
 
@@ -51,6 +52,7 @@ from paceline.cli.misuse import Misuse
 from paceline.cli.recipe import Recipe, RunSettings
 from paceline.errors import PacelineError, SettingError, SpaceError
 from paceline.events import Budget, Config
+from paceline.recommended import recommended
 from paceline.samplers.base import SamplerSettings
 from paceline.schedulers.base import SchedulerSettings
 from paceline.settings import Settings
@@ -58,6 +60,17 @@ from paceline.space import Space
 from paceline.space.domains import Categorical, Constant, Domain, Float, Integer, Ordinal
 from paceline.space.scalars import suggestion
 from paceline.study import Study, TrainingFunction
+
+
+class RecommendedTable(msgspec.Struct, frozen=True, kw_only=True):
+    """`[scheduler]` with type "recommended": the arguments of `recommended`."""
+
+    max_resource: int
+    min_resource: int = 1
+    resumes: bool = True
+    trust_low_resources: bool | None = None
+    reduction_factor: int = 3
+
 
 _KINDS: dict[str, type[Domain]] = {cls.kind: cls for cls in (Float, Integer, Categorical, Ordinal, Constant)}
 
@@ -140,11 +153,7 @@ class _Reader:
             name: value for name, value in data.items() if isinstance(value, dict)
         }  # of others, `top` has told
         space = self.space(tables["space"]) if "space" in tables else None
-        scheduler = (
-            self.settings(SchedulerSettings, tables["scheduler"], "scheduler")
-            if "scheduler" in tables
-            else None
-        )
+        scheduler = self.scheduler(tables["scheduler"]) if "scheduler" in tables else None
         budget = self.record(Budget, tables.get("budget", {}), "budget")
         settings = self.record(RunSettings, tables.get("run", {}), "run")
         if space is not None and top is not None:
@@ -175,6 +184,19 @@ class _Reader:
             return None if arguments is None else kind(**arguments)
         except SettingError as error:
             self.problems.append(f"[{where}] {error}" if where else str(error))
+            return None
+
+    def scheduler(self, table: Mapping[str, object]) -> SchedulerSettings | None:
+        """The scheduler that a table describes, or that is recommended for what it says."""
+        if table.get("type") != "recommended":
+            settings: SchedulerSettings | None = self.settings(SchedulerSettings, table, "scheduler")
+            return settings
+        asked = {name: value for name, value in table.items() if name != "type"}
+        question = self.record(RecommendedTable, asked, "scheduler")
+        try:
+            return None if question is None else recommended(**msgspec.structs.asdict(question)).scheduler
+        except SettingError as error:
+            self.problems.append(f"[scheduler] {error}")
             return None
 
     def settings(self, kind: type[Settings], table: object, where: str) -> Any:

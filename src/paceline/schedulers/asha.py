@@ -305,6 +305,7 @@ class AshaScheduler(Scheduler):
         return state.best_loss if self._settings.rung_value == "best" and loss < math.inf else loss
 
     def _on_result(self, state: TrialState, loss: float) -> None:
+        self._direct.discard(state.id)  # it has arrived; if the top is raised, it is promoted as others are
         index, rung = self._going_to(state)
         rung.add(state.id, self._value(state, loss))
         if self._settings.variant == "stop" and rung is not self._bracket_of(state.trial).top:
