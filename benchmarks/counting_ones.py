@@ -91,7 +91,7 @@ METHODS: dict[str, SchedulerSettings | None] = {
         min_resource=R_MIN, max_resource=R, bracket_rule="hpbandster", sweeps=None, resume=False
     ),
     BOHB_: BOHB(min_resource=R_MIN, max_resource=R, resume=False),
-    TPE: FullResource(max_resource=R, sampler=KDE(random_fraction=0.1, **GREEDY)),
+    TPE: FullResource(max_resource=R, sampler=paceline.TPE()),
     OPTUNA: None,
 }
 """`None` is a peer's: `TPESampler(multivariate=True)`."""
