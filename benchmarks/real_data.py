@@ -132,6 +132,11 @@ STUDIES: Mapping[str, Mapping[str, Make]] = {
     "parts-full": {"random": PEERS["random"], "TPE": PEERS["TPE"], **_FULL_ONLY},
     "sensitivity": {"BOHB": PEERS["BOHB"], **_VARIED},
 }
+TITLES = {
+    "main": "Mean regret",
+    "parts-resumed": "Parts, where training resumes",
+    "parts-full": "Parts, at full resource",
+}
 EVERYTHING = {name: make for methods in STUDIES.values() for name, make in methods.items()}
 
 
@@ -453,7 +458,8 @@ def main() -> int:
         parser.error(str(error))
     shown: list[Table] = []
     for study in options.study or STUDIES:
-        wanted = cells(study, options.family or FAMILIES, options.workers or (8, 64, 1), options.seeds)
+        seeds = min(options.seeds, 10) if study.startswith("parts") else options.seeds
+        wanted = cells(study, options.family or FAMILIES, options.workers or (8, 64, 1), seeds)
         if not wanted:
             continue
         means = Means(collect(wanted, options.results, options.processes))
@@ -461,7 +467,7 @@ def main() -> int:
             shown.append(verdict_table("Real data: verdicts", verdicts(means)))
             if options.picture is not None:
                 draw(means, 8, options.picture)
-        shown += [sensitivity(means)] if study == "sensitivity" else tables(means, study)
+        shown += [sensitivity(means)] if study == "sensitivity" else tables(means, TITLES[study])
     for table in shown:
         print(as_text(table, 150))
     if options.markdown is not None:
