@@ -128,8 +128,18 @@ _VARIED = {
 
 STUDIES: Mapping[str, Mapping[str, Make]] = {
     "main": METHODS,
-    "parts-resumed": {"ASHA": PEERS["ASHA"], "ASHA + KDE": METHODS["ASHA + KDE"], **_RESUMED_ONLY},
-    "parts-full": {"random": PEERS["random"], "TPE": PEERS["TPE"], **_FULL_ONLY},
+    "parts-resumed": {
+        "ASHA": PEERS["ASHA"],
+        "ASHA + KDE": METHODS["ASHA + KDE"],
+        **_RESUMED_ONLY,
+        "recommended": _recommended,
+    },
+    "parts-full": {
+        "random": PEERS["random"],
+        "TPE": PEERS["TPE"],
+        **_FULL_ONLY,
+        "recommended": _recommended,
+    },
     "sensitivity": {"BOHB": PEERS["BOHB"], **_VARIED},
 }
 TITLES = {
@@ -342,29 +352,27 @@ def verdicts(means: Means) -> list[Verdict]:
     """What the papers and the default are held to. Differences are paired by seed."""
     found = []
     for family, workers in means.groups():
-        where = f"{family}, {workers} workers"
+        where = f"{family}, {workers} worker{'s' if workers > 1 else ''}"
         for mark in JUDGED:
             ours = means.at(family, workers, "recommended", mark)
             best = min(PEERS, key=lambda name: means.at(family, workers, name, mark).mean())
             theirs = means.at(family, workers, best, mark)
-            claim = (
-                f"{where}, {mark} trainings of worker time: recommended no worse than the best peer, {best}"
-            )
+            claim = f"{where}, time {mark}: recommended no worse than the best peer, {best}"
             found.append(_judge(claim, "ours", estimate(_difference, ours, theirs)))
     for family, workers in means.groups():
-        where = f"{family}, {workers} workers"
+        if workers != 8:
+            continue
         for mark in JUDGED:
-            for first, second in (("BOHB", "Hyperband"), ("Hyperband", "random")):
-                one, other = (
-                    means.at(family, workers, name, mark, by="resource") for name in (first, second)
-                )
+            for (first, second), by in product(
+                (("BOHB", "Hyperband"), ("Hyperband", "random")), ("time", "resource")
+            ):
+                one, other = (means.at(family, workers, name, mark, by=by) for name in (first, second))
                 if not (np.isnan(one).any() or np.isnan(other).any()):
-                    claim = f"{where}, {mark} trainings of resource: {first} below {second}"
+                    claim = f"{family}, 8 workers, {by} {mark}: {first} below {second}"
                     found.append(_judge(claim, "bohb", estimate(_difference, one, other), strictly=True))
-            if workers == 8:
-                one, other = (means.at(family, workers, name, mark) for name in ("ASHA + KDE", "ASHA"))
-                claim = f"{where}, {mark} trainings of worker time: ASHA + KDE no worse than ASHA"
-                found.append(_judge(claim, "ours", estimate(_difference, one, other)))
+            one, other = (means.at(family, workers, name, mark) for name in ("ASHA + KDE", "ASHA"))
+            claim = f"{family}, 8 workers, time {mark}: ASHA + KDE no worse than ASHA"
+            found.append(_judge(claim, "ours", estimate(_difference, one, other)))
     return found
 
 
