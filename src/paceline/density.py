@@ -169,8 +169,10 @@ def _bandwidths(rows: Array, layout: Layout, least: float, spread: float | None)
     k = len(layout.numbers)
     most = (layout.counts - 1) / layout.counts
     if spread is None:
-        of_numbers = rows[:, :k].std(axis=0)
-        shares = rows[:, k:].mean(axis=0) ** 2
+        means = np.add.reduce(rows, axis=0) / len(rows)
+        deviations = rows[:, :k] - means[:k]
+        of_numbers = np.sqrt(np.add.reduce(deviations * deviations, axis=0) / len(rows))
+        shares = means[k:] ** 2
         of_names = np.array([1.0 - shares[block.start - k : block.stop - k].sum() for block in layout.blocks])
         of_names = np.sqrt(0.5 * np.maximum(of_names, 0.0))
     else:
@@ -200,8 +202,14 @@ def _truncated_normal(centres: Array, sd: Array, generator: np.random.Generator)
     """
     is_wide = sd > 1.0
     drawn = centres + sd * generator.standard_normal(centres.shape)
-    while (outside := ((drawn < 0.0) | (drawn > 1.0)) & ~is_wide).any():  # a third stays at least
-        drawn[outside] = (centres + sd * generator.standard_normal(centres.shape))[outside]
+    values, means, sds = drawn.ravel(), centres.ravel(), np.broadcast_to(sd, centres.shape).ravel()
+    outside = np.flatnonzero(((drawn < 0.0) | (drawn > 1.0)) & ~is_wide)
+    while outside.size:  # a third stays at least
+        again = means[outside] + sds[outside] * generator.standard_normal(centres.shape).ravel()[outside]
+        values[outside] = again
+        outside = outside[(again < 0.0) | (again > 1.0)]
+    if not is_wide.any():
+        return np.asarray(drawn)
     refused = np.broadcast_to(is_wide, centres.shape)
     while refused.any():  # three in five stay at least
         drawn[refused] = generator.random(centres.shape)[refused]
