@@ -27,9 +27,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` gives equal settings back."""
-        settings: dict[str, Any] = msgspec.json.decode(
-            msgspec.json.encode(self, enc_hook=_plain)
-        )  # with lists for tuples
+        # By way of text, so that tuples are lists, as they are when they are read back.
+        text = msgspec.json.encode(self, enc_hook=_plain)
+        settings: dict[str, Any] = msgspec.json.decode(text)
         return settings
 
     @classmethod

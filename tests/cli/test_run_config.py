@@ -1,7 +1,9 @@
 """`paceline run module:function --config study.toml`: the format, and every way to get it wrong."""
 
+import inspect
 import sys
 
+import msgspec
 import pytest
 
 from paceline import (
@@ -101,6 +103,16 @@ def test_a_description_is_the_study_that_it_describes(paceline, project):
         assert study.unit == "epoch"
         assert study.trials[0].config == point
         assert study.ledger.budget == Budget(trials=4)
+
+
+def test_the_table_has_the_arguments_of_the_function():
+    """Names and defaults, which stand in both."""
+    asked = {field.name: field.default for field in msgspec.structs.fields(config.RecommendedTable)}
+    arguments = inspect.signature(recommended).parameters
+    required = {name for name, found in arguments.items() if found.default is found.empty}
+    assert asked.keys() == arguments.keys()
+    assert required == {name for name, default in asked.items() if default is msgspec.NODEFAULT}
+    assert all(asked[name] == arguments[name].default for name in asked.keys() - required)
 
 
 def test_what_is_recommended_can_be_asked_for(paceline, project):

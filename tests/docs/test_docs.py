@@ -210,6 +210,27 @@ def test_snippets_run_and_print_what_the_page_says(page, tmp_path):
     assert {number: printed[number] for number in wanted} == wanted
 
 
+def test_the_documented_sampler_keeps_its_contract(tmp_path):
+    """Running the page only defines its tests."""
+    page = ROOT / "docs" / "writing-a-scheduler.md"
+    (tmp_path / "prelude.py").write_text(PRELUDE)
+    (tmp_path / "test_page.py").write_text(script(page), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "TestNearTheBest",
+        "test_page.py",
+    ]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+    assert "9 passed" in result.stdout
+
+
 def expected_outputs(page: Path) -> dict[int, str]:
     """What the page says that its Python blocks print, by the number of the block."""
     wanted = {}

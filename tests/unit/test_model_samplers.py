@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from paceline import (
     ASHA,
@@ -430,7 +431,7 @@ def test_names_are_features_of_their_own():
 def some_data(n=25, d=3):
     random = generator_for(0, "data")
     x = random.random((n, d))
-    return x, gaussian_process._normal_scores(x[:, 0] ** 2 + 0.1 * random.standard_normal(n))
+    return x, gaussian_process._normal_scores(x[:, 0] ** 2 + 0.1 * random.standard_normal(n), np.arange(n))
 
 
 def test_the_gradient_is_that_of_the_likelihood():
@@ -486,6 +487,15 @@ def test_draws_are_those_of_the_posterior():
     covariance = kernel.between(candidates, candidates) - gain @ kernel.between(x, candidates)
     assert np.allclose(draws.mean(0), gain @ y, atol=0.03)
     assert np.allclose(np.cov(draws.T), covariance, atol=0.03)
+
+
+def test_scores_are_normal_quantiles_of_places_among_all():
+    losses = np.array([0.3, 0.1, math.inf, 0.2, 0.2])
+    quantiles = stats.norm.ppf((np.arange(5) + 0.5) / 5)
+    shared = (quantiles[1] + quantiles[2]) / 2
+    wanted = np.array([quantiles[3], quantiles[0], quantiles[4], shared, shared])
+    assert np.allclose(gaussian_process._normal_scores(losses, np.arange(5)), wanted)
+    assert np.allclose(gaussian_process._normal_scores(losses, np.array([1, 4])), wanted[[1, 4]])
 
 
 def test_thinning_keeps_the_best_and_the_newest():

@@ -27,9 +27,12 @@ class Encoded:
         self._ledger = context.ledger
         self._points: dict[TrialId, Array] = {}
         self._waiting: dict[TrialId, Array] = {}  # NaN where inactive; a cache
-        self._seen: list[list[float]] = [
-            [] for _ in range(context.space.dimension)
-        ]  # of each active value, in order
+        # Of hyperparameters that may be inactive, by column: the values seen, in the order of their arrival.
+        self._seen: dict[int, list[float]] = {
+            column: []
+            for column, name in enumerate(context.space.coordinates)
+            if context.space.domains[name].conditions
+        }
 
     def observed(self, trial: TrialId) -> Array:
         """The `(dimension,)` point of a trial that has a result; it stays the same."""
@@ -37,9 +40,9 @@ class Encoded:
             raw = self._raw(trial)
             del self._waiting[trial]
             self._points[trial] = self._imputed(trial, raw)
-            for column, value in enumerate(raw.tolist()):
-                if value == value:  # not NaN  # noqa: PLR0124
-                    self._seen[column].append(value)
+            for column, seen in self._seen.items():
+                if not np.isnan(raw[column]):
+                    seen.append(float(raw[column]))
         return self._points[trial]
 
     def pending(self, trial: TrialId) -> Array:
@@ -58,7 +61,7 @@ class Encoded:
             return raw
         point = raw.copy()
         drawn = uniforms_for(self._seed, "impute", trial).random(len(point))
-        for column in np.flatnonzero(missing):
-            seen = self._seen[column]
-            point[column] = seen[int(drawn[column] * len(seen))] if seen else drawn[column]
+        for column, seen in self._seen.items():
+            if missing[column]:
+                point[column] = seen[int(drawn[column] * len(seen))] if seen else drawn[column]
         return point

@@ -106,7 +106,7 @@ class GaussianProcessSampler(ModelSampler):
             points = np.concatenate([points, self._candidates.near(best, self._n_local, random)])
         kept = _thinned(losses, _MAX_ROWS)
         x = self._features.of(self._results.points[rows[kept]])
-        y = _normal_scores(losses)[kept]
+        y = _normal_scores(losses, kept)
         with _one_thread():
             drawn = self._kernel(resource, rows).draw(x, y, self._features.of(points), random)
         reason = f"its config is the best of {len(points)} for a draw from a Gaussian process of {len(y)} results at {resource}"
@@ -121,7 +121,7 @@ class GaussianProcessSampler(ModelSampler):
             losses = self._results.losses[rows[:n]]
             kept = _thinned(losses, _MAX_ROWS_TO_FIT)
             x = self._features.of(self._results.points[rows[kept]])
-            self._fitted = (resource, n), _fit(x, _normal_scores(losses)[kept], self._features.owners)
+            self._fitted = (resource, n), _fit(x, _normal_scores(losses, kept), self._features.owners)
         return self._fitted[1]
 
 
@@ -241,11 +241,20 @@ def _thinned(losses: _Array, room: int) -> NDArray[np.intp]:
     return np.sort(np.concatenate([best, rest[len(rest) - (room - room // 2) :]]))
 
 
-def _normal_scores(losses: _Array) -> _Array:
-    """Where the losses would lie if they were normal: the quantile at (place + 1/2) / n, mean 0."""
+def _normal_scores(losses: _Array, kept: NDArray[np.intp]) -> _Array:
+    """Where the kept of all losses would lie if they were normal: the quantile at (place + 1/2) / n, mean 0."""
     n = len(losses)
-    places = ranks(losses) * max(1, n - 1)
-    return np.interp(places, np.arange(n), _quantiles(n))
+    places = ranks(losses)[kept] * max(1, n - 1)
+    lower = np.floor(places)
+    inverse = NormalDist().inv_cdf
+    below, above = (
+        np.array([inverse((place + 0.5) / n) for place in np.clip(ends, 0, n - 1).tolist()])
+        for ends in (
+            lower,
+            lower + 1,
+        )  # equal losses share the mean of their places, which may lie between two
+    )
+    return np.asarray(below + (above - below) * (places - lower))
 
 
 def _one_thread() -> AbstractContextManager[object]:
@@ -265,9 +274,3 @@ def _controller() -> Any:
     except ImportError:
         return None
     return ThreadpoolController()
-
-
-@lru_cache(maxsize=8)
-def _quantiles(n: int) -> _Array:
-    normal = NormalDist()
-    return np.array([normal.inv_cdf((i + 0.5) / n) for i in range(n)])

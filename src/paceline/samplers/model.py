@@ -71,9 +71,8 @@ class ModelSampler(Sampler):
             config = self.space.decode(point)
             if config not in self._known and not self.space.refusals(config):
                 return config, ranking.reason
-        return self._known.draw_new(
-            source
-        ), "its config is drawn at random, as no candidate was new and allowed"
+        reason = "its config is drawn at random, as no candidate was new and allowed"
+        return self._known.draw_new(source), reason
 
     @abstractmethod
     def _ranking(self, trial: TrialId) -> Ranking | None:
