@@ -563,7 +563,13 @@ class Study:
             recorder.commit()
             store = CheckpointStore(self.checkpoint_folder)
             recorder.employ(
-                CheckpointJanitor(recorder.ledger, store, keep=self._keep, max_bytes=self._max_bytes)
+                CheckpointJanitor(
+                    recorder.ledger,
+                    store,
+                    keep=self._keep,
+                    max_bytes=self._max_bytes,
+                    needed=lambda: recorder.scheduler.needed_checkpoints if recorder.scheduler else {},
+                )
             )
             yield recorder
         finally:
