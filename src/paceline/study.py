@@ -51,6 +51,7 @@ from paceline.samplers.base import Context
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.base import BracketView, Explanation, Scheduler, SchedulerSettings
 from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.pbt import PBT
 from paceline.schedulers.single_fidelity import FullResource
 from paceline.schedulers.successive_halving import SuccessiveHalving
 from paceline.settings import at_least
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 
 TrainingFunction = Callable[[TrialHandle], object]
 
-BUILT_IN = (ASHA, FullResource, Hyperband, SuccessiveHalving)
+BUILT_IN = (ASHA, FullResource, Hyperband, PBT, SuccessiveHalving)
 """Imported here so that a journal which names them can be opened."""
 
 FORECAST_TRIALS = 2000

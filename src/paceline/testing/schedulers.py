@@ -132,8 +132,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         if decision is not None:
             explanation = scheduler.explain(decision)
             assert explanation.text
-            if isinstance(decision, ResumeTrial) and explanation.rank is not None:
-                assert explanation.rank <= (explanation.n_permitted or 0)
+            if isinstance(decision, ResumeTrial) and None not in (explanation.rank, explanation.n_permitted):
+                assert (explanation.rank or 0) <= (explanation.n_permitted or 0)
         assert self._photograph(self.study) == self._photo
         assert self._take() == decision
 
