@@ -44,6 +44,7 @@ from paceline.history import Reason, ReplayReport, check, reasons
 from paceline.importance import TOP, Importance, importance
 from paceline.journal import Entry, Journal, Storage, not_found
 from paceline.ledger import Ledger
+from paceline.lineage import Descent, Piece, lineage, schedule
 from paceline.metrics import Reportable
 from paceline.opening import Plan, check_same, opening, recorded
 from paceline.retention import CheckpointJanitor
@@ -396,6 +397,22 @@ class Study:
         """Where a trial stands now, and what it waits for."""
         self._check_trial(trial)
         return self._scheduler.standing(TrialId(trial))
+
+    def lineage(self) -> list[Descent]:
+        """Of each trial, by id: from which it was forked, at which resource, and what was changed in its config."""
+        return lineage(self._ledger)
+
+    def schedule(self, trial: int | None = None) -> list[Piece]:
+        """The hyperparameters that a trial's weights were trained with, as pieces from resource 0 on.
+
+        Args:
+            trial: the trial; `None` is the incumbent, and no pieces before there is one.
+        """
+        if trial is None:
+            incumbent = self._ledger.incumbent()
+            return [] if incumbent is None else schedule(self._ledger, incumbent.trial)
+        self._check_trial(trial)
+        return schedule(self._ledger, TrialId(trial))
 
     def replay(self) -> ReplayReport:
         """Derive all recorded decisions again from the events before them; report the first difference, if any."""

@@ -39,6 +39,16 @@ def test_what_a_member_has_learned_is_the_sum_along_its_origins(tmp_path, execut
     assert any(trial.origin is not None for trial in study.trials)
     for trial in done:
         assert trial.value == pytest.approx(learned(study, trial))
+        pieces = study.schedule(trial.id)
+        assert trial.value == pytest.approx(sum(it.config["rate"] * (it.stop - it.start) for it in pieces))
+        assert [it.start for it in pieces] == [0, *(it.stop for it in pieces[:-1])]
+        assert (pieces[-1].stop, pieces[-1].trial) == (12, trial.id)
+    assert study.schedule() == study.schedule(study.incumbent.trial)
+    for edge, trial in zip(study.lineage(), study.trials, strict=True):
+        assert (edge.trial, edge.origin, edge.member) == (trial.id, trial.origin, trial.member)
+        if edge.origin is not None:
+            rates = study.trials[edge.origin].config["rate"], trial.config["rate"]
+            assert edge.changes == {"rate": rates}
     assert study.replay().is_equal
     fork = next(trial for trial in study.trials if trial.origin is not None)
     assert "it goes on from trial" in study.explain(fork.id)[0].because.text
