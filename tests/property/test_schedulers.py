@@ -294,9 +294,6 @@ class PBTMachine(SchedulerMachine):
         origin = state.trial.origin
         interval = self.settings.interval
         before = self.results.get((0, (state.resource - 1) // interval * interval), {})
-        if self._n_raised:  # what is below may be gone by then
-            at = self.study.scheduler._compared_at(self.study.scheduler._members[state.trial.member])
-            return at[0].resource, at[1]
         if len(self.results[0, state.resource]) < self.quorum <= len(before):
             for judged in [trial] if origin is None else [trial, origin.trial]:
                 if judged in before:
@@ -326,7 +323,10 @@ class PBTMachine(SchedulerMachine):
                     place = ranked.index((self.results[0, at][judged], judged))
                     k = self.width(len(ranked))
                     donors = {trial for loss, trial in ranked[:k] if loss < math.inf}
-                    assert place < len(ranked) - k or donors <= self.withdrawn
+                    gone = self.study.scheduler._boundaries[
+                        at
+                    ].withdrawn  # by hand, or before somebody began anew
+                    assert place < len(ranked) - k or donors <= gone
 
     def is_empty(self, member):
         state = self.study.ledger.trials[self.holder[member]]
@@ -383,7 +383,7 @@ class PBTMachine(SchedulerMachine):
             if member in running or self.study.ledger.trials[trial].resource == self.settings.max_resource:
                 continue
             assert self.is_empty(member)
-            if self.may_start:
+            if self.may_start and not self.study.scheduler.sampler.is_exhausted:
                 places = self.study.scheduler._members
                 assert places[member].is_given_up
                 assert places[member].n_failures >= MOST_FAILURES
@@ -393,7 +393,8 @@ class PBTMachine(SchedulerMachine):
         self.check_population()
         if len(self.holder) == self.settings.population_size:
             scheduler = self.study.scheduler
-            assert self.may_start is False or not scheduler.needed_checkpoints
+            can_fill = self.may_start and not scheduler.sampler.is_exhausted  # else a place may be left empty
+            assert not can_fill or not scheduler.needed_checkpoints
         for view in self.study.scheduler.view():
             for rung in view.rungs:
                 assert rung.n_results == len(self.results[0, rung.resource])

@@ -158,9 +158,6 @@ class PBTScheduler(Scheduler):
             tuple[int, int]
         ] = []  # (resource, member) of those that wait for a worker, in order
         self._boundaries: dict[int, Boundary] = {}
-        self._freed_below = (
-            0  # where checkpoints may be gone since everybody was past it; a raised R is compared above
-        )
         self._values: dict[TrialId, tuple[tuple[int, float], ...]] = {}  # (resource, loss), for the t-test
 
     # The question ----------------------------------------------------------------------------------------------
@@ -206,9 +203,7 @@ class PBTScheduler(Scheduler):
         """The boundary, and the trial by whose result there the member is judged."""
         here = self._boundaries[member.resource]
         before = self._boundaries.get(self._before(member.resource))
-        if before is None or before.resource < self._freed_below:
-            return here, member.trial
-        if len(here.ranked) < self._quorum <= len(before.ranked):
+        if before is not None and len(here.ranked) < self._quorum <= len(before.ranked):
             origin = self.ledger.trials[member.trial].trial.origin
             line = [member.trial] if origin is None else [member.trial, origin.trial]
             for trial in line:
@@ -290,6 +285,8 @@ class PBTScheduler(Scheduler):
             self._members.append(Member(trial.id))
             return
         member = self._members[number]
+        if trial.origin is None:
+            self._forget()
         self._unready(number)
         self._values.pop(member.trial, None)
         member.trial, member.is_empty = trial.id, False
@@ -330,17 +327,17 @@ class PBTScheduler(Scheduler):
     def _on_stopped(self, trial: TrialId) -> None:
         number = self._number_of(trial)
         member = self._members[number]
-        if member.trial != trial:
-            return  # a fork has its place already
+        if member.trial != trial and not self.ledger.trials[trial].has_failed:
+            return  # it was not stopped by hand: a fork has taken its place
         for boundary in self._boundaries.values():
             boundary.withdraw(trial)  # somebody has judged it otherwise
-        if member.resource < self._settings.max_resource and not member.is_empty:
+        if member.trial == trial and member.resource < self._settings.max_resource and not member.is_empty:
             self._unready(number)
             self._empty(number)
 
     def _on_settings(self, settings: SchedulerSettings) -> None:
         if isinstance(settings, PBT):
-            self._freed_below = max(self._freed_below, self._first_needed())
+            self._forget()
             self._settings = settings
             for number, member in enumerate(self._members):
                 if member.is_empty or member.target > member.resource:
@@ -350,6 +347,13 @@ class PBTScheduler(Scheduler):
                     self._make_ready(number)
                 else:  # it was fully trained when it was stopped
                     self._empty(number)
+
+    def _forget(self) -> None:
+        """What everybody is past is gone, and cannot be copied when somebody begins anew or R is raised."""
+        first = self._first_needed()
+        for boundary in self._boundaries.values():
+            if boundary.resource < first:
+                boundary.withdrawn.update(boundary.results)
 
     def _number_of(self, trial: TrialId) -> int:
         return self.ledger.trials[trial].trial.member or 0
