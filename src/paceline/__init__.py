@@ -30,6 +30,7 @@ from paceline.samplers.trees import Trees as Trees
 from paceline.schedulers.asha import ASHA as ASHA
 from paceline.schedulers.bohb import BOHB as BOHB
 from paceline.schedulers.hyperband import Hyperband as Hyperband
+from paceline.schedulers.pbt import PBT as PBT
 from paceline.schedulers.single_fidelity import FullResource as FullResource
 from paceline.schedulers.single_fidelity import GridSearch as GridSearch
 from paceline.schedulers.single_fidelity import QuasiRandomSearch as QuasiRandomSearch
@@ -46,6 +47,8 @@ from paceline.space import Space as Space
 from paceline.space import above as above
 from paceline.space import below as below
 from paceline.space import between as between
+from paceline.space.perturb import Explore as Explore
+from paceline.space.perturb import Perturb as Perturb
 from paceline.study import Study as Study
 from paceline.worker import TrialHandle as TrialHandle
 

@@ -17,9 +17,9 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Protocol, assert_never
 
-from paceline.decisions import Decision, ResumeTrial, StartTrial, facts_of
+from paceline.decisions import Decision, ForkTrial, ResumeTrial, StartTrial, StopTrial, facts_of
 from paceline.errors import PacelineError, TrainingFunctionError
 from paceline.events import AnyEvent, JobEnded, JobIssued, Outcome, StudyClosed
 from paceline.executors.protocol import Assignment, Executor, ExecutorEvent
@@ -142,9 +142,19 @@ class Gate:
     def admits(self, decision: Decision) -> bool:
         """Whether the resource that the decision would spend is left."""
         limit = self._ledger.budget.resource
-        if limit is None or not isinstance(decision, StartTrial | ResumeTrial):
+        if limit is None:
             return True
-        cost = decision.target - (decision.start if isinstance(decision, ResumeTrial) else 0)
+        match decision:
+            case StartTrial():
+                cost = decision.target
+            case ForkTrial():
+                cost = decision.target - decision.origin.resource
+            case ResumeTrial():
+                cost = decision.target - decision.start
+            case StopTrial():
+                return True
+            case _:
+                assert_never(decision)
         return self._ledger.trained + self._ledger.committed + cost <= limit
 
     def time_left_s(self, now: float) -> float | None:
@@ -213,7 +223,11 @@ class Driver:
         record, ledger = self._recorder.record, self._ledger
         record(lost_jobs(ledger, "its driver ended"), self._executor.now())
         while True:
-            assignments = self._decide()
+            try:
+                assignments = self._decide()
+            except PacelineError:  # the scheduler cannot go on; what happened before is a fact all the same
+                self._recorder.commit()
+                raise
             self._recorder.commit()
             for assignment in assignments:
                 self._executor.start(assignment)

@@ -45,11 +45,35 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What events carry: frozen, compared by value, tracked by no garbage collector (they hold no cycles)."""
 
 
+class Checkpoint(Record, frozen=True):
+    """A trial's saved state.
+
+    Args:
+        key: the folder, relative to the study's folder of checkpoints, so that a study can be moved.
+        resource: how far the trial was trained when it was saved.
+        size_bytes: of all its files together.
+    """
+
+    key: str
+    resource: int
+    size_bytes: int = 0
+
+
 class Origin(Record, frozen=True):
-    """The checkpoint of another trial that a fork starts from."""
+    """What a fork starts from. Nothing is copied: its first job reads the donor's folder.
+
+    Args:
+        trial: the donor.
+        checkpoint: the donor's, which is the fork's newest until the fork has saved one of its own.
+    """
 
     trial: TrialId
-    resource: int
+    checkpoint: Checkpoint
+
+    @property
+    def resource(self) -> int:
+        """How far the donor was trained there; the fork counts on from it."""
+        return self.checkpoint.resource
 
 
 class Trial(Record, frozen=True):
@@ -60,12 +84,14 @@ class Trial(Record, frozen=True):
         config: the hyperparameters.
         bracket: which of the scheduler's brackets it belongs to, where there are brackets.
         origin: where a fork comes from; `None` for a trial that starts from nothing.
+        member: whose place in the scheduler's population it takes, where there is one.
     """
 
     id: TrialId
     config: Config
     bracket: int | None = None
     origin: Origin | None = None
+    member: int | None = None
 
 
 class Job(Record, frozen=True):
@@ -84,20 +110,6 @@ class Job(Record, frozen=True):
     start: int
     target: int
     attempt: int = 1
-
-
-class Checkpoint(Record, frozen=True):
-    """A trial's saved state.
-
-    Args:
-        key: the folder, relative to the study's folder of checkpoints, so that a study can be moved.
-        resource: how far the trial was trained when it was saved.
-        size_bytes: of all its files together.
-    """
-
-    key: str
-    resource: int
-    size_bytes: int = 0
 
 
 class Objective(Record, frozen=True):

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from paceline.decisions import Decision, ResumeTrial, StartTrial, StopTrial, facts_of
+from paceline.decisions import Decision, ForkTrial, ResumeTrial, StartTrial, StopTrial, facts_of
 from paceline.driver import Gate
-from paceline.events import AnyEvent, Config, JobIssued, TrialCreated, TrialId, TrialStopped
+from paceline.events import AnyEvent, Config, JobIssued, Trial, TrialCreated, TrialId, TrialStopped
 from paceline.journal import Entry
 from paceline.ledger import Ledger
 from paceline.samplers.base import Sampler
@@ -26,7 +26,7 @@ class Step(msgspec.Struct, frozen=True):
         seq: of the first of them, counted from 0.
         at: when.
         decision: the scheduler's, if it was one; what happened in the world otherwise.
-        events: one, or the two of a new trial.
+        events: one, or those of a new trial: its creation, the end of the one whose place it takes, its first job.
     """
 
     seq: int
@@ -75,18 +75,26 @@ class ReplayReport(msgspec.Struct, frozen=True):
 def steps(entries: Iterable[Entry]) -> Iterator[Step]:
     """The journal, with each decision's events together."""
     created: tuple[int, float, TrialCreated] | None = None
+    stopped: tuple[TrialStopped, ...] = ()
     for seq, (at, event) in enumerate(entries):
         if isinstance(event, TrialCreated):
-            created = (seq, at, event)
-            continue
-        if created is not None and isinstance(event, JobIssued):
+            created, stopped = (seq, at, event), ()
+        elif created is not None and isinstance(event, TrialStopped):
+            stopped = (event,)
+        elif created is not None and isinstance(event, JobIssued):
             first_seq, first_at, creation = created
-            trial = creation.trial
-            start = StartTrial(trial.config, event.job.target, trial.bracket)
-            yield Step(first_seq, first_at, start, (creation, event))
+            decision = _new_trial(creation.trial, stopped, event.job.target)
+            yield Step(first_seq, first_at, decision, (creation, *stopped, event))
+            created = None
         else:
             yield Step(seq, at, _decision(event), (event,))
-        created = None
+
+
+def _new_trial(trial: Trial, stopped: tuple[TrialStopped, ...], target: int) -> Decision:
+    """The decision that a new trial was."""
+    if trial.origin is None:
+        return StartTrial(trial.config, target, trial.bracket, trial.member)
+    return ForkTrial(trial.config, trial.origin, target, trial.member, stopped[0].trial if stopped else None)
 
 
 def _decision(event: AnyEvent) -> Decision | None:
@@ -149,16 +157,22 @@ def _fold(step: Step, ledger: Ledger, scheduler: Scheduler) -> None:
 
 
 def _concerns(step: Step, trial: TrialId) -> bool:
-    event = step.events[-1]
-    if isinstance(event, JobIssued):
-        return event.job.trial == trial
-    return isinstance(event, TrialStopped) and event.trial == trial
+    """A fork concerns the new trial, and the one whose place it takes."""
+    return any(
+        (isinstance(event, JobIssued) and event.job.trial == trial)
+        or (isinstance(event, TrialStopped) and event.trial == trial)
+        for event in step.events
+    )
 
 
 def _words(decision: Decision) -> str:
     match decision:
         case StartTrial():
             return f"start, train to {decision.target}"
+        case ForkTrial():
+            origin = decision.origin
+            replaced = "" if decision.replaces is None else f" in place of trial {decision.replaces}"
+            return f"fork trial {origin.trial} at {origin.resource}{replaced}, train to {decision.target}"
         case ResumeTrial():
             return f"train on from {decision.start} to {decision.target}"
         case StopTrial():

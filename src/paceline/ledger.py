@@ -47,13 +47,13 @@ class TrialState(msgspec.Struct, gc=False):
         trial: its id, config, bracket and origin.
         job: the last job issued for it.
         is_running: whether that job still runs.
-        resource: the highest resource that it reported and that counts; 0 before the first report.
+        resource: the highest resource that it reported and that counts; before the first report 0, or a fork's origin.
         loss: the loss at that resource.
         best_loss: the least loss at any resource.
         trained: units of resource spent on it, repetitions included.
         seconds: of training, as reported.
         failures: jobs that failed, since it last reached a target.
-        checkpoint: the newest one.
+        checkpoint: the newest one; a fork's is its origin's until it has saved one of its own.
         is_stopped: ended early for good.
         has_failed: failed more often than the study's retries allow.
     """
@@ -246,9 +246,11 @@ class Ledger:
         self.retries = event.retries
 
     def _create(self, trial: Trial) -> None:
-        self.trials.append(TrialState(trial))
-        if trial.origin is not None:
+        origin = trial.origin
+        if origin is not None:
+            self.trials.append(TrialState(trial, resource=origin.resource, checkpoint=origin.checkpoint))
             return
+        self.trials.append(TrialState(trial))
         if self.points:
             self.points.popleft()
         else:

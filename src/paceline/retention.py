@@ -7,7 +7,8 @@ The answer is a function of the ledger (`retained`), never a list kept beside it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
 
 from paceline.checkpoints import CheckpointStore
 from paceline.events import (
@@ -18,10 +19,19 @@ from paceline.events import (
     JobIssued,
     Outcome,
     Reported,
+    TrialCreated,
     TrialId,
     TrialStopped,
 )
 from paceline.ledger import Ledger, TrialState
+
+Needed = Callable[[], Mapping[str, Checkpoint]]
+"""Asked for the checkpoints, by key, that the scheduler may still let a trial begin from: `Scheduler.needed_checkpoints`."""
+
+
+def nothing_more() -> Mapping[str, Checkpoint]:
+    """`Needed` of schedulers that fork no trials."""
+    return MappingProxyType({})
 
 
 def retained(
@@ -30,11 +40,12 @@ def retained(
     keep: int | None = None,
     max_bytes: int | None = None,
     existing: Collection[str] | None = None,
+    needed: Needed = nothing_more,
 ) -> set[str]:
     """The keys of the checkpoints that may still be needed; all others may go.
 
     Needed whatever the limits: the newest checkpoint of each trial with a running job and the one which that job
-    started from, and the incumbent's. Within the limits, the newest of each trial that may go on, the best first: those
+    started from, the incumbent's, and those from which a trial may be forked. Within the limits, the newest of each trial that may go on, the best first: those
     below the scheduler's `max_resource` before those at it (which go on only if it is raised), then higher resource,
     lower loss, older trial. Never needed: those of stopped and failed trials. A trial whose checkpoint was dropped
     trains from nothing when it goes on.
@@ -44,10 +55,11 @@ def retained(
         keep: how many checkpoints may exist, those needed in any case included.
         max_bytes: how large they may be together.
         existing: those still there, so that ones dropped long ago take no place; `None` for all that were reported.
+        needed: for a scheduler that forks trials, where these may begin.
     """
     kept = {
         checkpoint.key: checkpoint.size_bytes
-        for checkpoint in _pinned(ledger)
+        for checkpoint in (*_pinned(ledger), *needed().values())
         if _exists(checkpoint, existing)
     }
     size_bytes = sum(kept.values())
@@ -60,6 +72,8 @@ def retained(
         and _exists(state.checkpoint, existing)
     ]
     for _, checkpoint in sorted(candidates, key=lambda candidate: candidate[0], reverse=True):
+        if checkpoint.key in kept:  # a fork's is its donor's too
+            continue
         size_bytes += checkpoint.size_bytes
         if _exceeds(len(kept) + 1, keep) or _exceeds(size_bytes, max_bytes):
             break
@@ -78,6 +92,7 @@ class Retention:
         keep: see `retained`.
         max_bytes: see `retained`.
         existing: the checkpoints that are there now; `None` for all that were reported.
+        needed: see `retained`; asked after each event.
     """
 
     def __init__(
@@ -87,24 +102,34 @@ class Retention:
         keep: int | None = None,
         max_bytes: int | None = None,
         existing: Collection[str] | None = None,
+        needed: Needed = nothing_more,
     ) -> None:
         self._ledger = ledger
         self._keep = keep
         self._max_bytes = max_bytes
-        self._kept: dict[str, tuple[TrialId, int]] = {}  # whose it is, and its size
+        self._needed = needed
+        self._kept: dict[str, int] = {}  # their sizes
+        self._owners: dict[
+            str, set[TrialId]
+        ] = {}  # the trials whose newest it is: a donor and its forks share one
         self._size_bytes = 0
         self._newest: dict[TrialId, str] = {}
         self._starts: dict[JobId, str] = {}
         self._n_starts: Counter[str] = Counter()  # running jobs that start from it
         self._incumbent = _incumbent(ledger)
-        kept = retained(ledger, keep=keep, max_bytes=max_bytes, existing=existing)
+        self._for_forks = frozenset(needed())
+        kept = retained(ledger, keep=keep, max_bytes=max_bytes, existing=existing, needed=needed)
         for job, running in ledger.running.items():
             self._begin(job)
             if running.checkpoint is not None and running.checkpoint.key in kept:
-                self._add(running.job.trial, running.checkpoint)
+                self._add(running.checkpoint)
+        for checkpoint in needed().values():
+            if checkpoint.key in kept:
+                self._add(checkpoint)
         for state in ledger.trials:
             if state.checkpoint is not None and state.checkpoint.key in kept:
-                self._add(state.id, state.checkpoint)
+                self._add(state.checkpoint)
+                self._own(state.id, state.checkpoint.key)
 
     @property
     def keys(self) -> Collection[str]:
@@ -113,10 +138,14 @@ class Retention:
 
     def apply(self, event: AnyEvent) -> list[str]:
         """Take in one fact; the keys that it frees, to be deleted once it is durable."""
+        freed: list[str | None] = []
         match event:
+            case TrialCreated():
+                origin = event.trial.origin
+                if origin is not None and origin.checkpoint.key in self._kept:
+                    self._own(event.trial.id, origin.checkpoint.key)
             case JobIssued():
                 self._begin(event.job.id)
-                return []
             case Reported():
                 freed = self._report(event)
             case JobEnded():
@@ -124,7 +153,10 @@ class Retention:
             case TrialStopped():
                 freed = [self._newest.get(event.trial)]
             case _:
-                return []
+                pass
+        for_forks = frozenset(self._needed())
+        freed += self._for_forks - for_forks
+        self._for_forks = for_forks
         dropped = []
         for key in freed:
             if key in self._kept and not self._is_needed(key):
@@ -150,7 +182,8 @@ class Retention:
         freed: list[str | None] = []
         if event.checkpoint is not None:
             freed.append(self._newest.get(event.trial))
-            self._add(event.trial, event.checkpoint)
+            self._add(event.checkpoint)
+            self._own(event.trial, event.checkpoint.key)
         incumbent = _incumbent(self._ledger)
         if incumbent != self._incumbent and self._incumbent is not None:
             freed.append(self._newest.get(self._incumbent))
@@ -163,35 +196,42 @@ class Retention:
             droppable = [key for key in self._kept if not self._is_pinned(key)]
             if not droppable:
                 break
-            worst = min(droppable, key=lambda key: _worth(self._ledger, self._owner(key)))
+            worst = min(droppable, key=self._worth)
             self._drop(worst)
             dropped.append(worst)
         return dropped
 
-    def _add(self, trial: TrialId, checkpoint: Checkpoint) -> None:
+    def _add(self, checkpoint: Checkpoint) -> None:
         if checkpoint.key not in self._kept:
             self._size_bytes += checkpoint.size_bytes
-        self._kept[checkpoint.key] = (trial, checkpoint.size_bytes)
-        self._newest[trial] = checkpoint.key
+            self._kept[checkpoint.key] = checkpoint.size_bytes
+            self._owners[checkpoint.key] = set()
+
+    def _own(self, trial: TrialId, key: str) -> None:
+        """It is the trial's newest now."""
+        if (before := self._newest.get(trial)) is not None:
+            self._owners[before].discard(trial)
+        self._owners[key].add(trial)
+        self._newest[trial] = key
 
     def _drop(self, key: str) -> None:
-        trial, size_bytes = self._kept.pop(key)
-        self._size_bytes -= size_bytes
-        if self._newest.get(trial) == key:
+        self._size_bytes -= self._kept.pop(key)
+        for trial in self._owners.pop(key):
             del self._newest[trial]
 
-    def _owner(self, key: str) -> TrialState:
-        return self._ledger.trials[self._kept[key][0]]
+    def _states(self, key: str) -> list[TrialState]:
+        return [self._ledger.trials[trial] for trial in self._owners[key]]
+
+    def _worth(self, key: str) -> tuple[bool, int, float, int]:
+        return max(_worth(self._ledger, state) for state in self._states(key) if _may_go_on(state))
 
     def _is_pinned(self, key: str) -> bool:
-        if self._n_starts[key]:
+        if self._n_starts[key] or key in self._for_forks:
             return True
-        owner = self._owner(key)
-        return _is_newest(owner, key) and (owner.is_running or owner.id == self._incumbent)
+        return any(state.is_running or state.id == self._incumbent for state in self._states(key))
 
     def _is_needed(self, key: str) -> bool:
-        owner = self._owner(key)
-        return self._is_pinned(key) or (_is_newest(owner, key) and _may_go_on(owner))
+        return self._is_pinned(key) or any(map(_may_go_on, self._states(key)))
 
 
 class CheckpointJanitor:
@@ -202,16 +242,24 @@ class CheckpointJanitor:
         store: swept at once, so no worker may be saving yet.
         keep: see `retained`.
         max_bytes: see `retained`.
+        needed: see `retained`.
 
     Raises:
         CheckpointError: the folder cannot be written to.
     """
 
     def __init__(
-        self, ledger: Ledger, store: CheckpointStore, *, keep: int | None = None, max_bytes: int | None = None
+        self,
+        ledger: Ledger,
+        store: CheckpointStore,
+        *,
+        keep: int | None = None,
+        max_bytes: int | None = None,
+        needed: Needed = nothing_more,
     ) -> None:
         self._store = store
-        self._retention = Retention(ledger, keep=keep, max_bytes=max_bytes, existing=set(store.keys()))
+        existing = set(store.keys())
+        self._retention = Retention(ledger, keep=keep, max_bytes=max_bytes, existing=existing, needed=needed)
         self._freed: list[str] = []
         self._cut_short: list[JobEnded] = []
         store.sweep(self._retention.keys)
@@ -258,10 +306,6 @@ def _incumbent(ledger: Ledger) -> TrialId | None:
 
 def _may_go_on(state: TrialState) -> bool:
     return not state.is_stopped and not state.has_failed
-
-
-def _is_newest(state: TrialState, key: str) -> bool:
-    return state.checkpoint is not None and state.checkpoint.key == key
 
 
 def _worth(ledger: Ledger, state: TrialState) -> tuple[bool, int, float, int]:

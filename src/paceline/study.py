@@ -44,6 +44,7 @@ from paceline.history import Reason, ReplayReport, check, reasons
 from paceline.importance import TOP, Importance, importance
 from paceline.journal import Entry, Journal, Storage, not_found
 from paceline.ledger import Ledger
+from paceline.lineage import Descent, Piece, lineage, schedule
 from paceline.metrics import Reportable
 from paceline.opening import Plan, check_same, opening, recorded
 from paceline.retention import CheckpointJanitor
@@ -51,6 +52,7 @@ from paceline.samplers.base import Context
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.base import BracketView, Explanation, Scheduler, SchedulerSettings
 from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.pbt import PBT
 from paceline.schedulers.single_fidelity import FullResource
 from paceline.schedulers.successive_halving import SuccessiveHalving
 from paceline.settings import at_least
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
 
 TrainingFunction = Callable[[TrialHandle], object]
 
-BUILT_IN = (ASHA, FullResource, Hyperband, SuccessiveHalving)
+BUILT_IN = (ASHA, FullResource, Hyperband, PBT, SuccessiveHalving)
 """Imported here so that a journal which names them can be opened."""
 
 FORECAST_TRIALS = 2000
@@ -396,6 +398,22 @@ class Study:
         self._check_trial(trial)
         return self._scheduler.standing(TrialId(trial))
 
+    def lineage(self) -> list[Descent]:
+        """Of each trial, by id: from which it was forked, at which resource, and what was changed in its config."""
+        return lineage(self._ledger)
+
+    def schedule(self, trial: int | None = None) -> list[Piece]:
+        """The hyperparameters that a trial's weights were trained with, as pieces from resource 0 on.
+
+        Args:
+            trial: the trial; `None` is the incumbent, and no pieces before there is one.
+        """
+        if trial is None:
+            incumbent = self._ledger.incumbent()
+            return [] if incumbent is None else schedule(self._ledger, incumbent.trial)
+        self._check_trial(trial)
+        return schedule(self._ledger, TrialId(trial))
+
     def replay(self) -> ReplayReport:
         """Derive all recorded decisions again from the events before them; report the first difference, if any."""
         ledger = Ledger()
@@ -563,7 +581,13 @@ class Study:
             recorder.commit()
             store = CheckpointStore(self.checkpoint_folder)
             recorder.employ(
-                CheckpointJanitor(recorder.ledger, store, keep=self._keep, max_bytes=self._max_bytes)
+                CheckpointJanitor(
+                    recorder.ledger,
+                    store,
+                    keep=self._keep,
+                    max_bytes=self._max_bytes,
+                    needed=lambda: recorder.scheduler.needed_checkpoints if recorder.scheduler else {},
+                )
             )
             yield recorder
         finally:

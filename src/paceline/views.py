@@ -25,6 +25,9 @@ class TrialView(msgspec.Struct, frozen=True):
         seconds: of training.
         bracket: where the scheduler put it.
         checkpoint: the key of its newest checkpoint, if it has any.
+        member: whose place in the population it has, or had.
+        origin: for a fork, the trial from whose checkpoint it began ...
+        origin_resource: ... and at which resource.
     """
 
     id: TrialId
@@ -37,6 +40,9 @@ class TrialView(msgspec.Struct, frozen=True):
     seconds: float
     bracket: int | None = None
     checkpoint: str | None = None
+    member: int | None = None
+    origin: TrialId | None = None
+    origin_resource: int | None = None
 
 
 class IncumbentView(msgspec.Struct, frozen=True):
@@ -109,6 +115,7 @@ def finite_value(objective: Objective, loss: float) -> float | None:
 def trial_view(state: TrialState, ledger: Ledger) -> TrialView:
     """What is known of a trial."""
     objective = ledger.objective
+    origin = state.trial.origin
     return TrialView(
         id=state.id,
         config=state.trial.config,
@@ -120,6 +127,9 @@ def trial_view(state: TrialState, ledger: Ledger) -> TrialView:
         seconds=state.seconds,
         bracket=state.trial.bracket,
         checkpoint=None if state.checkpoint is None else state.checkpoint.key,
+        member=state.trial.member,
+        origin=None if origin is None else origin.trial,
+        origin_resource=None if origin is None else origin.resource,
     )
 
 

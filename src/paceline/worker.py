@@ -58,7 +58,7 @@ class TrialHandle:
 
     @property
     def checkpoint(self) -> Path | None:
-        """The folder that an earlier job of this trial saved, to be loaded now; `None` to start from nothing."""
+        """The folder that an earlier job of this trial, or its donor, has saved, to be loaded now; `None` is from nothing."""
         return self._session.checkpoint
 
     @property

@@ -12,6 +12,7 @@ from paceline.samplers.kde import KDE
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.pbt import PBT
 from paceline.simulation import UnitTraining, simulate
 from paceline.space import Categorical, Float
 
@@ -24,6 +25,7 @@ PLAIN = {
     "asha": ASHA(max_resource=81),
     "brackets": ASHA(max_resource=81, brackets=3),
     "hyperband": Hyperband(max_resource=81, sweeps=None),
+    "pbt": PBT(max_resource=60, interval=5, population_size=30),
 }
 SCHEDULERS = PLAIN | {
     "bohb": BOHB(max_resource=81),

@@ -12,6 +12,7 @@ from paceline.events import (
     JobId,
     JobIssued,
     Objective,
+    Origin,
     Outcome,
     Reported,
     SchedulerChanged,
@@ -27,10 +28,12 @@ LIMITS = st.one_of(st.none(), st.integers(0, 12))
 
 
 class History:
-    """A ledger to which legal events happen, chosen by numbers."""
+    """A ledger to which legal events happen, chosen by numbers, and a scheduler that may fork from some checkpoints."""
 
     def __init__(self):
         self.ledger = Ledger()
+        self.donors = {}  # what the scheduler may fork from, by key
+        self.existing = set()
         self.ledger.apply(StudyOpened(0, Objective("loss"), {}, {}, retries=1), 0.0)
         for _ in range(6):
             self.go_on("create", 0)
@@ -41,7 +44,19 @@ class History:
         event = getattr(self, kind)()
         if event is not None:
             self.ledger.apply(event, 0.0)
+            self.choose_donors(event)
         return event
+
+    def needed(self):
+        return self.donors
+
+    def choose_donors(self, event):
+        """The scheduler's mind: a checkpoint is of use when it is saved, or not, and some day no longer."""
+        checkpoint = getattr(event, "checkpoint", None)
+        if checkpoint is not None and self.random.random() < 0.5:
+            self.donors[checkpoint.key] = checkpoint
+        elif self.donors and self.random.random() < 0.3:
+            del self.donors[self.one_of(list(self.donors))]
 
     def one_of(self, values):
         return self.random.choice(values) if values else None
@@ -53,6 +68,15 @@ class History:
 
     def create(self):
         return TrialCreated(Trial(self.ledger.next_trial, {}))
+
+    def fork(self):
+        """From a checkpoint that is there, as a scheduler would."""
+        there = [checkpoint for checkpoint in self.donors.values() if checkpoint.key in self.existing]
+        if not there:
+            return None
+        checkpoint = self.one_of(there)
+        origin = Origin(int(checkpoint.key.split("/")[0]), checkpoint)
+        return TrialCreated(Trial(self.ledger.next_trial, {}, origin=origin))
 
     def issue(self):
         if (state := self.idle_trial()) is None:
@@ -91,6 +115,8 @@ class History:
 
 KINDS = [
     "create",
+    "fork",
+    "fork",
     "issue",
     "issue",
     "report",
@@ -110,9 +136,9 @@ STEPS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 2**16)), min_s
 @given(keep=LIMITS, max_bytes=LIMITS, steps=STEPS, crashes=st.sets(st.integers(0, 80)))
 def test_incremental_equals_from_scratch(keep, max_bytes, steps, crashes):
     history = History()
-    limits = {"keep": keep, "max_bytes": max_bytes}
+    limits = {"keep": keep, "max_bytes": max_bytes, "needed": history.needed}
     retention = Retention(history.ledger, **limits)
-    existing = set()
+    existing = history.existing
     for at, step in enumerate(steps):
         if at in crashes:  # a driver dies; the next one has the journal and the folder
             retention = Retention(history.ledger, **limits, existing=existing)
@@ -123,7 +149,7 @@ def test_incremental_equals_from_scratch(keep, max_bytes, steps, crashes):
             existing.add(event.checkpoint.key)
         expected = retained(history.ledger, **limits, existing=existing)
         assert sorted(retention.apply(event)) == sorted(existing - expected)
-        existing = expected
+        existing = history.existing = expected
         assert set(retention.keys) == existing
 
 
@@ -131,12 +157,13 @@ def test_incremental_equals_from_scratch(keep, max_bytes, steps, crashes):
 @given(steps=STEPS)
 def test_without_limits_nothing_needed_is_ever_gone(steps):
     history = History()
-    retention = Retention(history.ledger)
+    retention = Retention(history.ledger, needed=history.needed)
     for step in steps:
         event = history.go_on(*step)
         if event is not None:
             retention.apply(event)
-        assert set(retention.keys) == retained(history.ledger)
+        history.existing = retained(history.ledger, needed=history.needed)
+        assert set(retention.keys) == history.existing
 
 
 @settings(deadline=None)

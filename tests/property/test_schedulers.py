@@ -7,6 +7,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from paceline.decisions import ResumeTrial, StartTrial, StopTrial
+from paceline.events import Checkpoint, Reported, TrialCreated, TrialStopped
+from paceline.retention import retained
 from paceline.samplers.alternating import Alternating
 from paceline.samplers.gaussian_process import GaussianProcess
 from paceline.samplers.grid import Grid
@@ -17,9 +19,11 @@ from paceline.samplers.trees import Trees
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.pbt import MOST_FAILURES, PBT
 from paceline.schedulers.rungs import rung_resources
 from paceline.schedulers.single_fidelity import FullResource
 from paceline.schedulers.successive_halving import SuccessiveHalving
+from paceline.space.perturb import Perturb
 from paceline.testing.schedulers import SchedulerMachine
 
 THOROUGH = settings(
@@ -242,6 +246,161 @@ class BracketMachine(SchedulerMachine):
                 survivors = sum(loss < math.inf for loss in results.values())
 
 
+class PBTMachine(SchedulerMachine):
+    """A population, by brute force over what has arrived at each boundary; only checkpoints that must be kept are."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = self.pinned = set()  # with no limit to checkpoints, and with the least
+        self.withdrawn = set()
+        self.holder = {}  # member → the trial that has its place, or had it last
+
+    def after(self, resource):
+        interval, top = self.settings.interval, self.settings.max_resource
+        return min((resource // interval + 1) * interval, top)
+
+    def _catch_up(self):
+        n_seen = self._n_seen
+        super()._catch_up()
+        for event in self.study.events[n_seen:]:
+            match event:
+                case TrialCreated(trial=trial):
+                    self.holder[trial.member] = trial.id
+                case TrialStopped(trial=trial, reason="by hand"):
+                    self.withdrawn.add(trial)
+                case Reported(checkpoint=Checkpoint() as checkpoint):
+                    self.kept.add(checkpoint.key)
+                case _:
+                    pass
+        ledger, scheduler = self.study.ledger, self.study.scheduler
+        limits = {"existing": self.kept, "needed": lambda: scheduler.needed_checkpoints}
+        self.pinned = retained(ledger, keep=0, **limits)
+        self.kept = retained(ledger, **limits)
+
+    def ranked(self, resource):
+        return sorted((loss, trial) for trial, loss in self.results[0, resource].items())
+
+    def width(self, n):
+        n = min(n, self.settings.population_size)
+        return min(math.ceil(self.settings.quantile * n - 1e-9), n // 2)
+
+    @property
+    def quorum(self):
+        return self.settings.quorum or max(2, (self.settings.population_size + 1) // 2)
+
+    def compared_at(self, trial):
+        """Where a member that waits is judged, and by whose result."""
+        state = self.study.ledger.trials[trial]
+        origin = state.trial.origin
+        interval = self.settings.interval
+        before = self.results.get((0, (state.resource - 1) // interval * interval), {})
+        if len(self.results[0, state.resource]) < self.quorum <= len(before):
+            for judged in [trial] if origin is None else [trial, origin.trial]:
+                if judged in before:
+                    return (state.resource - 1) // interval * interval, judged
+        return state.resource, trial
+
+    def is_judged(self, resource):
+        return self.may_start and resource >= self.settings.warm_up
+
+    def check(self, decision):
+        super().check(decision)
+        self.check_population()
+        match decision:
+            case StartTrial():
+                assert decision.target == self.after(0)
+                assert decision.member == len(self.holder) or self.is_empty(decision.member)
+                assert decision.member < self.settings.population_size
+            case ResumeTrial() if not self.is_repetition(decision):
+                state = self.study.ledger.trials[decision.trial]
+                assert self.holder[state.trial.member] == decision.trial
+                assert decision.target == self.after(state.resource)
+                assert decision.start == state.resource
+                assert state.checkpoint.key in (self.kept if self._n_raised else self.pinned)
+                at, judged = self.compared_at(decision.trial)
+                if self.settings.exploit == "truncation" and self.is_judged(at):
+                    ranked = self.ranked(at)
+                    place = ranked.index((self.results[0, at][judged], judged))
+                    k = self.width(len(ranked))
+                    donors = {trial for loss, trial in ranked[:k] if loss < math.inf}
+                    gone = self.study.scheduler._boundaries[
+                        at
+                    ].withdrawn  # by hand, or before somebody began anew
+                    assert place < len(ranked) - k or donors <= gone
+
+    def is_empty(self, member):
+        state = self.study.ledger.trials[self.holder[member]]
+        return state.is_stopped or state.has_failed or (state.has_reached_target and state.loss == math.inf)
+
+    def check_population(self):
+        """Each member has one trial at a time, and there are never more members than there should be."""
+        assert set(self.holder) == set(range(len(self.holder)))
+        assert len(self.holder) <= self.settings.population_size
+        for state in self.study.ledger.trials:
+            is_over = state.is_stopped or state.has_failed
+            assert is_over or self.holder[state.trial.member] == state.id
+
+    def check_fork(self, decision):
+        super().check_fork(decision)
+        resource = decision.origin.resource
+        assert decision.target == self.after(resource)
+        # Who is fully trained may lose its checkpoint to a limit, and goes on after all if max_resource is raised.
+        there = self.kept if self._n_raised else self.pinned
+        assert decision.origin.checkpoint.key in there, "the donor's checkpoint was deleted"
+        results = self.results[0, resource]  # whoever is compared has been there
+        before = self.holder[decision.member]
+        assert results[decision.origin.trial] < math.inf
+        if self.is_empty(decision.member):
+            assert decision.origin.trial not in self.withdrawn
+            return
+        assert decision.replaces == before
+        at, judged = self.compared_at(before)
+        assert self.is_judged(at)
+        assert resource in (at, self.study.ledger.trials[before].resource)
+        self.check_donor(decision.origin.trial, at, judged, before)
+
+    def check_donor(self, donor, at, judged, before):
+        results, ranked = self.results[0, at], self.ranked(at)
+        if self.settings.copies == "hyperparameters":
+            assert donor == before
+        else:
+            assert donor not in self.withdrawn
+            assert donor != before
+        if self.settings.exploit == "truncation":
+            k = self.width(len(ranked))
+            assert (results[judged], judged) in ranked[len(ranked) - k :]
+            if donor != before:
+                assert (results[donor], donor) in ranked[:k]
+        elif self.settings.exploit == "tournament" and donor != before:
+            assert (results[donor], donor) < (results[judged], judged)
+
+    def check_none(self):
+        """Nobody waits: who does not run is done, given up, or wants a trial that may not be started."""
+        running = {self.study.ledger.trials[job.trial].trial.member for job in self.running}
+        if self.may_start and not self.study.scheduler.sampler.is_exhausted:
+            assert len(self.holder) == self.settings.population_size
+        for member, trial in self.holder.items():
+            if member in running or self.study.ledger.trials[trial].resource == self.settings.max_resource:
+                continue
+            assert self.is_empty(member)
+            if self.may_start and not self.study.scheduler.sampler.is_exhausted:
+                places = self.study.scheduler._members
+                assert places[member].is_given_up
+                assert places[member].n_failures >= MOST_FAILURES
+
+    def check_end(self):
+        """Everybody arrives, and nobody's checkpoint is kept for a fork that cannot be any more."""
+        self.check_population()
+        if len(self.holder) == self.settings.population_size:
+            scheduler = self.study.scheduler
+            can_fill = self.may_start and not scheduler.sampler.is_exhausted  # else a place may be left empty
+            assert not can_fill or not scheduler.needed_checkpoints
+        for view in self.study.scheduler.view():
+            for rung in view.rungs:
+                assert rung.n_results == len(self.results[0, rung.resource])
+                assert rung.n_running == 0
+
+
 CASES = {
     "random": (FullResourceMachine, FullResource(max_resource=4)),
     "kde": (FullResourceMachine, FullResource(max_resource=2, sampler=KDE(min_points=1, spread=0.2))),
@@ -295,6 +454,27 @@ CASES = {
     "alternating": (
         FullResourceMachine,
         FullResource(sampler=Alternating(samplers=(Trees(min_results=2, candidates=20), Random()))),
+    ),
+    "pbt": (PBTMachine, PBT(max_resource=9, interval=3, population_size=5)),
+    "pbt-half": (
+        PBTMachine,
+        PBT(max_resource=8, interval=3, population_size=6, quantile=0.5, explore=Perturb(resample=0.0)),
+    ),
+    "pbt-tournament": (
+        PBTMachine,
+        PBT(max_resource=6, interval=2, population_size=4, exploit="tournament", copies="weights", warm_up=3),
+    ),
+    "pbt-t-test": (
+        PBTMachine,
+        PBT(max_resource=9, interval=3, population_size=3, exploit="t_test", level=0.9, window=3),
+    ),
+    "pbt-hyperparameters": (
+        PBTMachine,
+        PBT(max_resource=4, interval=1, population_size=4, copies="hyperparameters", quantile=0.5, quorum=3),
+    ),
+    "pbt-grid": (
+        PBTMachine,
+        PBT(max_resource=4, interval=2, population_size=9, sampler=SMALL_GRID, explore=None),
     ),
     "brackets-grid": (AshaMachine, ASHA(max_resource=9, brackets=3, reduction_factor=2, sampler=SMALL_GRID)),
 }

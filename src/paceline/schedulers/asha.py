@@ -36,7 +36,7 @@ from typing import Literal
 
 import msgspec
 
-from paceline.decisions import Decision, ResumeTrial, StartTrial, StopTrial
+from paceline.decisions import Decision, ForkTrial, ResumeTrial, StartTrial, StopTrial
 from paceline.errors import SettingError
 from paceline.events import Job, Trial, TrialId
 from paceline.ledger import TrialState
@@ -382,6 +382,8 @@ class AshaScheduler(Scheduler):
             return Explanation(
                 f"no trial can be promoted, so a new config starts, trained to {decision.target}"
             )
+        if isinstance(decision, ForkTrial):
+            return super()._explain(decision)
         bracket = self._bracket_of(self.ledger.trials[decision.trial].trial)
         index, rung = self._going_to(self.ledger.trials[decision.trial])
         verdict = "stopped"

@@ -6,7 +6,8 @@ A scheduler does no I/O, reads no clock, keeps no random state. It is applied to
 This base class holds what all of them share: how a job's end becomes a result, a repetition or a loss.
 
     the target was reported            the result counts, however the job ended
-    failed, retries left               the same job again, the last time from nothing (its checkpoint may be to blame)
+    failed, retries left               the same job again, the last time from nothing (its checkpoint may be to blame);
+                                       a fork from its newest checkpoint each time
     failed, no retries left            the trial ranks last where it was going: loss +inf
     lost with its driver or worker     `_on_lost`: by default the same job again; the config is not to blame
 """
@@ -15,14 +16,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
-from paceline.decisions import Decision, ResumeTrial, StartTrial, StopTrial
+from paceline.decisions import Decision, ForkTrial, ResumeTrial, StartTrial, StopTrial
 from paceline.errors import SettingError
 from paceline.events import (
     AnyEvent,
+    Checkpoint,
     Config,
     Job,
     JobEnded,
@@ -237,9 +240,12 @@ class Scheduler(ABC):
         return None
 
     def _resume(self, trial: TrialId, target: int) -> ResumeTrial:
-        """Train a trial on to `target`, from its newest checkpoint where that is allowed and there is one."""
+        """Train a trial on to `target`, from its newest checkpoint where that is allowed and there is one.
+
+        A fork goes on from a checkpoint at its last try too: without what it has of its donor it would be another trial.
+        """
         state = self.ledger.trials[trial]
-        is_last_try = 0 < self.ledger.retries <= state.failures
+        is_last_try = 0 < self.ledger.retries <= state.failures and state.trial.origin is None
         if not self.resumes or state.checkpoint is None or is_last_try:
             return ResumeTrial(trial, 0, target)
         return ResumeTrial(trial, state.checkpoint.resource, target)
@@ -255,6 +261,11 @@ class Scheduler(ABC):
     @property
     def _has_no_configs(self) -> bool:
         return not self.ledger.points and self.sampler.is_exhausted
+
+    @property
+    def needed_checkpoints(self) -> Mapping[str, Checkpoint]:
+        """By key, those that may still be gone on from beyond the newest of each trial: where a fork may begin."""
+        return MappingProxyType({})
 
     # For people ------------------------------------------------------------------------------------------------
 
@@ -280,6 +291,9 @@ class Scheduler(ABC):
         match decision:
             case StartTrial():
                 return Explanation(f"a new config, to be trained to {decision.target}")
+            case ForkTrial():
+                origin = decision.origin
+                return Explanation(f"it goes on from trial {origin.trial} at {origin.resource}")
             case ResumeTrial():
                 return Explanation(f"it goes on to {decision.target}")
             case StopTrial():

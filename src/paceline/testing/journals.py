@@ -55,7 +55,15 @@ EVENTS: tuple[AnyEvent, ...] = (
     BudgetSet(Budget(trials=3, resource=9, minutes=0.5, target=0.125)),
     PointsGiven(({"x": 1, "y": 1.0, "z": True, "s": "ü\n'\"\\", "n": None},)),
     RunStarted("someone@somewhere, process 1", 2, "processes"),
-    TrialCreated(Trial(TrialId(0), {"x": 0.1, "n": 2**62}, 1, Origin(TrialId(7), 3))),
+    TrialCreated(
+        Trial(
+            TrialId(0),
+            {"x": 0.1, "n": 2**62},
+            1,
+            Origin(TrialId(7), Checkpoint("000007/00000003-000009", 3, 100)),
+            4,
+        )
+    ),
     JobIssued(Job(JobId(0), TrialId(0), 3, 9, 2)),
     Reported(JobId(0), TrialId(0), 9, {"a": 1e-300, "b": None}, 0.25, Checkpoint("000000/9-0", 9, 12)),
     JobEnded(JobId(0), TrialId(0), Outcome.FAILED, 6, "Traceback\n  '日本'"),

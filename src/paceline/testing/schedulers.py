@@ -25,7 +25,7 @@ import msgspec
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from paceline.decisions import Decision, ResumeTrial, StartTrial
+from paceline.decisions import Decision, ForkTrial, ResumeTrial, StartTrial
 from paceline.errors import SettingError
 from paceline.events import (
     AnyEvent,
@@ -33,6 +33,7 @@ from paceline.events import (
     Job,
     JobEnded,
     JobIssued,
+    Origin,
     Outcome,
     PointsGiven,
     Reported,
@@ -104,6 +105,7 @@ class SchedulerMachine(RuleBasedStateMachine):
         self._at_target: dict[tuple[int, TrialId], float] = {}
         self._last_at_target: dict[TrialId, float] = {}
         self._jobs: dict[int, Job] = {}
+        self._saved: set[Origin] = set()
         self._photo: Snapshot = None
 
     # What may happen -------------------------------------------------------------------------------------------
@@ -130,8 +132,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         if decision is not None:
             explanation = scheduler.explain(decision)
             assert explanation.text
-            if isinstance(decision, ResumeTrial) and explanation.rank is not None:
-                assert explanation.rank <= (explanation.n_permitted or 0)
+            if isinstance(decision, ResumeTrial) and None not in (explanation.rank, explanation.n_permitted):
+                assert (explanation.rank or 0) <= (explanation.n_permitted or 0)
         assert self._photograph(self.study) == self._photo
         assert self._take() == decision
 
@@ -233,6 +235,9 @@ class SchedulerMachine(RuleBasedStateMachine):
             assert self.may_start
             assert decision.target >= 1
             return
+        if isinstance(decision, ForkTrial):
+            self.check_fork(decision)
+            return
         state = self.study.ledger.trials[decision.trial]
         assert not state.is_running
         assert not state.is_stopped
@@ -240,10 +245,22 @@ class SchedulerMachine(RuleBasedStateMachine):
             assert not state.has_failed
             checkpoint = 0 if state.checkpoint is None else state.checkpoint.resource
             assert decision.start in (0, checkpoint)
+            assert decision.start or state.trial.origin is None, "a fork without its donor's state"
             assert decision.start < decision.target
             assert self._reached.get(decision.trial, 0) < decision.target
             if not self.is_repetition(decision):
                 assert self._last_at_target[decision.trial] < math.inf
+
+    def check_fork(self, decision: ForkTrial) -> None:
+        """A fork starts from a checkpoint that its donor has reported, and takes the place of nobody at work."""
+        assert self.may_start
+        assert decision.origin in self._saved
+        assert decision.origin.resource < decision.target
+        assert self.study.space.validate(decision.config) == decision.config
+        if decision.replaces is not None:
+            replaced = self.study.ledger.trials[decision.replaces]
+            assert not replaced.is_running
+            assert not replaced.is_stopped
 
     def check_none(self) -> None:
         """What must hold when the scheduler has nothing for a free slot."""
@@ -304,7 +321,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         match event:
             case TrialCreated():
                 assert event.trial.id == len(self._reached)
-                self._reached[event.trial.id] = 0
+                origin = event.trial.origin
+                self._reached[event.trial.id] = 0 if origin is None else origin.resource
                 self.best[event.trial.id] = math.inf
             case JobIssued():
                 self._observe_job(event.job)
@@ -327,6 +345,8 @@ class SchedulerMachine(RuleBasedStateMachine):
         self.lost.discard(job.trial)
 
     def _observe_report(self, event: Reported) -> None:
+        if event.checkpoint is not None:
+            self._saved.add(Origin(event.trial, event.checkpoint))
         if event.resource <= self._reached[event.trial]:
             return  # a repetition: each boundary counts once
         loss = event.metrics["loss"]
