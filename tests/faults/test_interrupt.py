@@ -170,7 +170,7 @@ def test_signals_wait_until_a_step_is_done():
     assert seen == ["done", "landing"]
 
 
-def test_a_worker_that_starts_as_the_driver_is_stopped_is_ended(tmp_path, monkeypatch):
+def test_a_worker_that_starts_as_the_driver_is_stopped_is_ended(tmp_path, monkeypatch, request):
     started = []
 
     class Interrupted(subprocess.Popen):
@@ -180,6 +180,8 @@ def test_a_worker_that_starts_as_the_driver_is_stopped_is_ended(tmp_path, monkey
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     context = TrainingContext("interrupted", Objective("loss"), tmp_path)
     with closing(ProcessExecutor(lambda trial: 0.5, context, workers=2)) as executor:
         with pytest.raises(KeyboardInterrupt):
