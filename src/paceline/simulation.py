@@ -12,6 +12,7 @@ import msgspec
 
 from paceline.driver import Driver, Recorder
 from paceline.events import (
+    AnyEvent,
     Budget,
     BudgetSet,
     Config,
@@ -20,9 +21,10 @@ from paceline.events import (
     RunStarted,
     StudyOpened,
 )
-from paceline.executors.simulated import SimulatedExecutor, SimulatedTraining
+from paceline.executors.simulated import SimulatedExecutor, SimulatedTraining, StatefulTraining
 from paceline.journal import Entry, MemoryJournal
 from paceline.ledger import Ledger
+from paceline.retention import Retention
 from paceline.samplers.base import Context
 from paceline.schedulers.base import Scheduler, SchedulerSettings
 from paceline.space import Domain, Space
@@ -45,7 +47,7 @@ class Simulation(msgspec.Struct, frozen=True):
 def simulate(
     scheduler: SchedulerSettings,
     space: Space | Mapping[str, Domain],
-    training: SimulatedTraining,
+    training: SimulatedTraining | StatefulTraining[Any],
     *,
     workers: int = 1,
     budget: Budget | None = None,
@@ -60,7 +62,7 @@ def simulate(
     Args:
         scheduler: the method.
         space: the search space.
-        training: what jobs report, and how many virtual seconds they take.
+        training: what jobs report, and how many virtual seconds they take; a `StatefulTraining` really trains.
         workers: jobs that can run at once.
         budget: as for a real study; `minutes` are virtual ones.
         seed: of everything random.
@@ -90,8 +92,29 @@ def simulate(
         recorder.record([BudgetSet(budget)], 0.0)
     if points:
         recorder.record([PointsGiven(tuple(space.validate(point) for point in points))], 0.0)
+    if isinstance(training, StatefulTraining):
+        recorder.employ(_StateJanitor(ledger, executor, machine))
     Driver(recorder, executor).run()
     return Simulation(ledger, machine, journal.entries)
+
+
+class _StateJanitor:
+    """Lets go of states that nobody will go on from, by the rule for real checkpoints."""
+
+    def __init__(self, ledger: Ledger, executor: SimulatedExecutor, scheduler: Scheduler) -> None:
+        self._executor = executor
+        self._retention = Retention(ledger, needed=lambda: scheduler.needed_checkpoints)
+        self._freed: list[str] = []
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take in one fact."""
+        self._freed += self._retention.apply(event)
+
+    def tidy(self) -> None:
+        """Let go of what the facts have freed."""
+        for key in self._freed:
+            self._executor.forget(key)
+        self._freed.clear()
 
 
 class UnitTraining:

@@ -7,10 +7,14 @@ import pytest
 
 from paceline.errors import SettingError
 from paceline.events import Budget, JobEnded, JobIssued, Outcome, Reported, StudyClosed
+from paceline.executors.simulated import SimulatedExecutor, StatefulTraining
+from paceline.lineage import schedule
 from paceline.schedulers.asha import ASHA
+from paceline.schedulers.pbt import PBT
 from paceline.schedulers.single_fidelity import RandomSearch
 from paceline.simulation import UnitTraining, simulate
 from paceline.space import Float
+from paceline.space.perturb import Perturb
 
 SPACE = {"x": Float(0, 1)}
 LOSSES = [(37 * i) % 101 / 101 for i in range(101)]
@@ -145,3 +149,73 @@ def test_what_is_not_finite_is_recorded_as_a_worker_records_it():
 def test_a_world_that_cannot_be_is_refused(wrong):
     with pytest.raises(SettingError, match=next(iter(wrong))):
         study(**wrong)
+
+
+class Tally(StatefulTraining):
+    """Its state is the list of the configs that each unit was trained with, and draws of what it was given."""
+
+    def begin(self, config, rng):
+        return {"units": [], "draws": [float(rng.random())]}
+
+    def train(self, state, config, start, stop, rng):
+        assert len(state["units"]) == start
+        state["units"] += [config["x"]] * (stop - start)
+        state["draws"].append(float(rng.random()))
+        return state, {"loss": -sum(state["units"])}
+
+
+POPULATION = PBT(max_resource=12, interval=3, population_size=6, explore=Perturb(resample=0.0))
+
+
+@pytest.mark.parametrize("settings", [{}, {"straggler_sd": 1.0, "drop_rate": 0.1}, {"report_every": 1}])
+def test_a_state_is_gone_on_from_by_whoever_starts_from_its_checkpoint(settings):
+    result = simulate(POPULATION, SPACE, Tally(), workers=4, seed=1, **settings)
+    done = [state for state in result.ledger.trials if result.ledger.is_fully_trained(state)]
+    assert len(done) == 6
+    assert any(state.trial.origin is not None for state in done)
+    for state in done:
+        chain = [
+            piece.config["x"]
+            for piece in schedule(result.ledger, state.id)
+            for _ in range(piece.stop - piece.start)
+        ]
+        assert state.loss == -sum(chain)
+
+
+def test_training_with_a_state_is_the_same_each_time_and_however_often_it_is_repeated():
+    def results(**settings):
+        ledger = simulate(
+            RandomSearch(max_resource=5), SPACE, Draws(), budget=Budget(trials=20), **settings
+        ).ledger
+        return [state.loss for state in ledger.trials]
+
+    first = results(workers=3)
+    assert first == results(workers=3)
+    assert first == results(workers=1, drop_rate=0.1)
+    assert len(set(first)) == 20
+
+
+class Draws(Tally):
+    def train(self, state, config, start, stop, rng):
+        state, _ = super().train(state, config, start, stop, rng)
+        return state, {"loss": sum(state["draws"])}
+
+
+def test_states_that_nobody_will_go_on_from_are_let_go_of(monkeypatch):
+    made, most = [], 0
+
+    class Watched(SimulatedExecutor):
+        def __init__(self, *arguments, **settings):
+            super().__init__(*arguments, **settings)
+            made.append(self)
+
+        def wait(self, *arguments):
+            nonlocal most
+            super().wait(*arguments)
+            most = max(most, len(self.saved))
+
+    monkeypatch.setattr("paceline.simulation.SimulatedExecutor", Watched)
+    big = PBT(max_resource=60, interval=3, population_size=6)
+    ledger = simulate(big, SPACE, Tally(), workers=6).ledger
+    assert len(made[0].saved) == 6
+    assert most <= 3 * 6, f"of {ledger.n_reports} that were saved"

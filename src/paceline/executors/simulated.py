@@ -4,6 +4,9 @@ Five hundred workers cost no more than one. What a trial would report and how lo
 `SimulatedTraining`; stragglers and dropped jobs from streams named by the job, so that a simulation gives the same
 journal on every machine, whatever the number of workers it is watched with.
 
+A `SimulatedTraining` says what each trial would report, whatever came before. A `StatefulTraining` really trains, in
+virtual time: its states are saved, and gone on from by promotions and forks, as real checkpoints are.
+
 The model of Li et al. 2020, appendix A.1: a job's time is its nominal time multiplied by 1 + |z|, z normal with
 standard deviation `straggler_sd`; in each unit of time a running job is dropped with probability `drop_rate`. A dropped
 job's time is wasted and its worker is free at once. `drop_outcome` says what a drop means: `LOST` (preempted: the job
@@ -12,11 +15,15 @@ is due again, a promotion becomes promotable again) or `FAILED` (it crashed: it 
 
 from __future__ import annotations
 
+import copy
 import math
+from abc import ABC, abstractmethod
+from collections.abc import Collection
 from heapq import heappop, heappush
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
+import numpy as np
 
 from paceline.errors import SettingError
 from paceline.events import Checkpoint, Config, Job, JobEnded, Metrics, Outcome, Reported, TrialId
@@ -37,8 +44,51 @@ class SimulatedTraining(Protocol):
         ...
 
 
+State = TypeVar("State")
+
+
+class StatefulTraining(ABC, Generic[State]):
+    """Training that goes on from a state: weights, optimizer, whatever a checkpoint would hold.
+
+    A state is copied (`copy.deepcopy`) when it is saved and when it is gone on from, so `train` may change it in place.
+    """
+
+    @abstractmethod
+    def begin(self, config: Config, rng: np.random.Generator) -> State:
+        """The state at resource 0.
+
+        Args:
+            config: of the trial.
+            rng: the trial's own, the same each time that the trial begins.
+        """
+
+    @abstractmethod
+    def train(
+        self, state: State, config: Config, start: int, stop: int, rng: np.random.Generator
+    ) -> tuple[State, Metrics]:
+        """Train a state on, and evaluate it.
+
+        Args:
+            state: trained to `start`; may be changed in place.
+            config: of the trial that trains it now.
+            start: the resource before.
+            stop: the resource after.
+            rng: of this trial from this resource on, the same if it is repeated.
+
+        Returns:
+            The state at `stop`, and what is reported there.
+        """
+
+    def seconds(self, trial: TrialId, config: Config, resource: int) -> float:  # noqa: ARG002
+        """See `SimulatedTraining.seconds`; one for each unit by default."""
+        return float(resource)
+
+
 class _Run(msgspec.Struct, gc=False):
-    """A job under way: when it began or last reported, the virtual seconds a nominal second takes, when it drops."""
+    """A job under way: when it began or last reported, the virtual seconds a nominal second takes, when it drops.
+
+    `state` is what it trains, if it really trains.
+    """
 
     job: Job
     config: Config
@@ -46,6 +96,7 @@ class _Run(msgspec.Struct, gc=False):
     began: float
     stretch: float
     drops_at: float
+    state: Any = None
 
 
 class SimulatedExecutor:
@@ -67,7 +118,7 @@ class SimulatedExecutor:
 
     def __init__(
         self,
-        training: SimulatedTraining,
+        training: SimulatedTraining | StatefulTraining[Any],
         *,
         slots: int,
         seed: int = 0,
@@ -96,6 +147,7 @@ class SimulatedExecutor:
         self._queue: list[tuple[float, int, _Run]] = []  # (when, a count that breaks ties, what)
         self._n_queued = 0
         self._is_interrupted = False
+        self._states: dict[str, Any] = {}  # what was saved, by the key of its checkpoint
 
     def now(self) -> float:
         """The virtual time, in seconds from 0."""
@@ -110,7 +162,10 @@ class SimulatedExecutor:
             stretch += abs(self._straggler_sd * generator.standard_normal())
             if self._drop_rate:  # the time to the first drop is geometric; its continuous form is exponential
                 drops_at = self._now + generator.exponential(-1.0 / math.log1p(-self._drop_rate))
-        self._schedule(_Run(job, assignment.config, job.start, self._now, stretch, drops_at))
+        run = _Run(job, assignment.config, job.start, self._now, stretch, drops_at)
+        if isinstance(self._training, StatefulTraining):
+            run.state = self._loaded(self._training, assignment)
+        self._schedule(run)
 
     def wait(self, deliver: Deliver, timeout_s: float | None) -> None:
         """Jump to the next thing that happens, unless that is more than `timeout_s` ahead.
@@ -140,8 +195,26 @@ class SimulatedExecutor:
         self._is_interrupted = True
 
     def close(self) -> None:
-        """Forget all jobs."""
+        """Forget all jobs and states."""
         self._queue.clear()
+        self._states.clear()
+
+    @property
+    def saved(self) -> Collection[str]:
+        """The keys of the states that are kept."""
+        return self._states.keys()
+
+    def forget(self, key: str) -> None:
+        """Let go of a saved state, if there is one."""
+        self._states.pop(key, None)
+
+    def _loaded(self, training: StatefulTraining[Any], assignment: Assignment) -> Any:
+        """The state from which a job starts."""
+        if assignment.checkpoint is not None:
+            return copy.deepcopy(self._states[assignment.checkpoint.key])
+        return training.begin(
+            assignment.config, generator_for(self._seed, "simulated beginning", assignment.job.trial)
+        )
 
     def _report(self, run: _Run, seconds: float) -> list[ExecutorEvent]:
         job, resource = run.job, self._next_report(run)
@@ -149,7 +222,9 @@ class SimulatedExecutor:
         checkpoint = None
         if self._saves and (is_last or self._is_interrupted):
             checkpoint = Checkpoint(f"{job.trial}/{resource}-{job.id}", resource)
-        metrics = _as_recorded(self._training.metrics(job.trial, run.config, resource))
+        metrics = _as_recorded(self._trained(run, resource))
+        if checkpoint is not None and run.state is not None:
+            self._states[checkpoint.key] = run.state  # the job ends here: nobody trains it any more
         events: list[ExecutorEvent] = [Reported(job.id, job.trial, resource, metrics, seconds, checkpoint)]
         if is_last:
             events.append(JobEnded(job.id, job.trial, Outcome.COMPLETED))
@@ -158,6 +233,15 @@ class SimulatedExecutor:
         else:
             self._schedule(msgspec.structs.replace(run, at=resource, began=self._now))
         return events
+
+    def _trained(self, run: _Run, resource: int) -> Metrics:
+        """What is reported at `resource`."""
+        training, job = self._training, run.job
+        if not isinstance(training, StatefulTraining):
+            return training.metrics(job.trial, run.config, resource)
+        rng = generator_for(self._seed, "simulated training", job.trial, run.at)
+        run.state, metrics = training.train(run.state, run.config, run.at, resource, rng)
+        return metrics
 
     def _next_report(self, run: _Run) -> int:
         if self._report_every is None:
