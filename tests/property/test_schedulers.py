@@ -274,8 +274,26 @@ class PBTMachine(SchedulerMachine):
                     pass
         ledger, scheduler = self.study.ledger, self.study.scheduler
         limits = {"existing": self.kept, "needed": lambda: scheduler.needed_checkpoints}
+        assert set(scheduler.needed_checkpoints) == self.needed(scheduler)
         self.pinned = retained(ledger, keep=0, **limits)
         self.kept = retained(ledger, **limits)
+
+    def needed(self, scheduler):
+        """The keys of those that somebody may still start from, counted anew."""
+        top, interval, members = self.settings.max_resource, self.settings.interval, scheduler._members
+        at_work = [it for it in members if it.resource < top and not it.is_given_up]
+        first = min((it.resource for it in at_work), default=top)
+        if len(members) < self.settings.population_size and not scheduler._has_no_configs:
+            first = 0
+        elif 0 < first < top:
+            first = (first - 1) // interval * interval
+        trials = self.study.ledger.trials
+        needed = [trials[it.trial].checkpoint for it in at_work if not it.is_empty]
+        for resource, boundary in scheduler._boundaries.items():
+            if first <= resource < top:
+                donors = scheduler._exploit.possible_donors(boundary)
+                needed += [boundary.results[donor].checkpoint for donor in donors]
+        return {checkpoint.key for checkpoint in needed if checkpoint is not None}
 
     def ranked(self, resource):
         return sorted((loss, trial) for trial, loss in self.results[0, resource].items())
