@@ -31,6 +31,7 @@ from paceline.schedulers.asha import ASHA as ASHA
 from paceline.schedulers.bohb import BOHB as BOHB
 from paceline.schedulers.hyperband import Hyperband as Hyperband
 from paceline.schedulers.pbt import PBT as PBT
+from paceline.schedulers.replay import Replay as Replay
 from paceline.schedulers.single_fidelity import FullResource as FullResource
 from paceline.schedulers.single_fidelity import GridSearch as GridSearch
 from paceline.schedulers.single_fidelity import QuasiRandomSearch as QuasiRandomSearch

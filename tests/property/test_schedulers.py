@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from paceline.decisions import ResumeTrial, StartTrial, StopTrial
+from paceline.decisions import ForkTrial, ResumeTrial, StartTrial, StopTrial
 from paceline.events import Checkpoint, Reported, TrialCreated, TrialStopped
 from paceline.retention import retained
 from paceline.samplers.alternating import Alternating
@@ -20,6 +20,7 @@ from paceline.schedulers.asha import ASHA
 from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
 from paceline.schedulers.pbt import MOST_FAILURES, PBT
+from paceline.schedulers.replay import Replay
 from paceline.schedulers.rungs import rung_resources
 from paceline.schedulers.single_fidelity import FullResource
 from paceline.schedulers.successive_halving import SuccessiveHalving
@@ -419,6 +420,50 @@ class PBTMachine(SchedulerMachine):
                 assert rung.n_running == 0
 
 
+class ReplayMachine(SchedulerMachine):
+    """Each model goes through the schedule, piece by piece, and nobody is judged."""
+
+    never_idles = True
+
+    def config_at(self, resource):
+        pieces = [*self.settings.schedule]
+        return next((it.config for it in pieces if resource < it.stop), pieces[-1].config)
+
+    def check(self, decision):
+        super().check(decision)
+        start = 0
+        match decision:
+            case StartTrial():
+                assert decision.member == len({state.trial.member for state in self.study.ledger.trials})
+                config = decision.config
+            case ForkTrial():
+                start, config = decision.origin.resource, decision.config
+                assert decision.replaces == decision.origin.trial
+            case ResumeTrial():
+                start, config = decision.start, self.study.ledger.trials[decision.trial].trial.config
+        for resource in range(start, decision.target):
+            assert config == self.config_at(resource)
+        assert decision.target <= self.settings.max_resource
+
+    def check_none(self):
+        """Nobody waits: who does not run is done, has failed or was stopped, or wants a trial that may not start."""
+        trials = self.study.ledger.trials
+        held = {state.trial.member: state for state in trials}
+        if self.may_start:
+            assert len(held) == self.settings.n_models
+        for state in held.values():
+            is_over = state.is_stopped or state.has_failed or state.resource == self.settings.max_resource
+            is_over |= state.has_reached_target and state.loss == math.inf
+            assert is_over or state.is_running or not self.may_start
+
+
+SCHEDULE = [
+    {"start": 0, "stop": 2, "config": {"x": 0.5, "n": 3}},
+    {"start": 2, "stop": 3, "config": {"x": 0.25, "n": 3}},
+    {"start": 3, "stop": 4, "config": {"x": 0.25, "n": 3}},
+    {"start": 4, "stop": 7, "config": {"x": 0.5, "n": 3}},
+]
+
 CASES = {
     "random": (FullResourceMachine, FullResource(max_resource=4)),
     "kde": (FullResourceMachine, FullResource(max_resource=2, sampler=KDE(min_points=1, spread=0.2))),
@@ -494,6 +539,8 @@ CASES = {
         PBTMachine,
         PBT(max_resource=4, interval=2, population_size=9, sampler=SMALL_GRID, explore=None),
     ),
+    "replay": (ReplayMachine, Replay(schedule=SCHEDULE, n_models=3)),
+    "replay-cut": (ReplayMachine, Replay(schedule=SCHEDULE, max_resource=3)),
     "brackets-grid": (AshaMachine, ASHA(max_resource=9, brackets=3, reduction_factor=2, sampler=SMALL_GRID)),
 }
 

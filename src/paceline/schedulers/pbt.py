@@ -35,7 +35,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from paceline.decisions import Decision, ForkTrial, ResumeTrial, StartTrial, StopTrial
-from paceline.errors import SettingError, SpaceError, TrainingFunctionError
+from paceline.errors import SettingError, SpaceError
 from paceline.events import (
     AnyEvent,
     Checkpoint,
@@ -53,7 +53,14 @@ from paceline.events import (
 from paceline.ledger import TrialState
 from paceline.rng import uniforms_for
 from paceline.samplers.base import Context
-from paceline.schedulers.base import BracketView, Explanation, RungView, Scheduler, SchedulerSettings
+from paceline.schedulers.base import (
+    BracketView,
+    Explanation,
+    RungView,
+    Scheduler,
+    SchedulerSettings,
+    no_checkpoint,
+)
 from paceline.schedulers.exploit import Boundary, Exploit, Kind, Result, Verdict
 from paceline.schedulers.pins import Pins
 from paceline.settings import at_least, one_of, within
@@ -269,11 +276,7 @@ class PBTScheduler(Scheduler):
             elif donor in self._exploit.possible_donors(here):
                 boundary, weights = here, here.results[donor]
         if weights.checkpoint is None:
-            raise TrainingFunctionError(
-                f"PBT copies weights, and trial {weights.trial} has saved none at resource {boundary.resource}. Save them "
-                "with each report, `trial.report(..., save=lambda folder: model.save(folder / 'model.pt'))`, and load them "
-                "at the start: `if trial.checkpoint: model.load(trial.checkpoint / 'model.pt')`. What was recorded is kept."
-            )
+            raise no_checkpoint("PBT copies weights", weights.trial, boundary.resource)
         origin = Origin(weights.trial, weights.checkpoint)
         config = self._explored(member.trial if copies == "weights" else donor)
         replaces = member.trial if self._is_open(member.trial) else None
