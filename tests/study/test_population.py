@@ -2,7 +2,7 @@
 
 import pytest
 
-from paceline import PBT, Budget, Float, Perturb, Study, TrainingFunctionError
+from paceline import ASHA, PBT, Budget, Float, Perturb, Study, TrainingFunctionError
 
 SPACE = {"rate": Float(0.01, 1.0, log=True)}
 POPULATION = PBT(max_resource=12, interval=3, population_size=4, quantile=0.25, explore=Perturb(resample=0.0))
@@ -76,3 +76,14 @@ def test_training_that_saves_nothing_is_told_what_to_write(tmp_path):
         study.run(forgetful, executor="inline", progress=False)
     assert study.status == "open"
     assert study.replay().is_equal
+
+
+def test_a_population_begins_with_the_best_of_another_study(tmp_path):
+    first = Study("first", SPACE, ASHA(max_resource=9), maximize="progress", storage=tmp_path / "p.db")
+    first.run(train, executor="inline", budget=Budget(trials=30), progress=False)
+    done = sorted((it for it in first.trials if it.status == "done"), key=lambda it: -it.value)
+    best = [it.config for it in done[:2]]
+    second = Study("second", SPACE, POPULATION, maximize="progress", storage=tmp_path / "p.db", points=best)
+    second.run(train, executor="inline", progress=False)
+    assert [it.config for it in second.trials[:2]] == best
+    assert second.incumbent.value >= max(it.value for it in done) * 12 / 9 * (1 - 1e-9)

@@ -16,9 +16,9 @@
     decay = {type = "ordinal", values = [0.0, 1e-4], when = {width = {above = 64}}}
     layers = {type = "constant", value = 2}
 
-    [scheduler]                     # its class and settings, as in Python: ASHA, Hyperband, BOHB,
-    type = "ASHA"                   # SuccessiveHalving or FullResource; or "recommended", whose keys are
-                                    # those of the function: max_resource, min_resource, resumes, ...
+    [scheduler]                     # its class and settings, as in Python: ASHA, Hyperband, BOHB, PBT,
+    type = "ASHA"                   # SuccessiveHalving, FullResource, Replay; or "recommended", whose keys
+                                    # are those of the function: max_resource, min_resource, resumes, ...
     max_resource = 27
     sampler = {type = "QuasiRandom"} # or Random, the default, Grid, KDE, Trees, ...
 
