@@ -34,6 +34,9 @@ claims: .make/demo ## the papers' claims by simulation: claim, measured, verdict
 faults: .make/demo ## kill -9 of driver and workers at 100 random instants each (10 minutes)
 	$(BIN)/python benchmarks/faults.py
 
+forks: .make/demo ## what a population costs besides training: decisions of 1,000 members, forks of 100 MB (1 minute)
+	$(BIN)/python benchmarks/forks.py
+
 bench: .make/bench ## speed and memory, beside peers measured in the same run (15 minutes)
 	$(BIN)/python benchmarks/speed.py
 
@@ -73,4 +76,4 @@ clean: ## remove what these commands made
 	$@/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/hpbandster.txt || { rm -r $@; false; }
 	touch $@
 
-.PHONY: help demo test check format docs claims faults bench suggestions counting-ones real-data clean
+.PHONY: help demo test check format docs claims faults forks bench suggestions counting-ones real-data clean

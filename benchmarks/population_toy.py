@@ -277,8 +277,8 @@ PICTURED: tuple[Variant, ...] = (
 
 def draw(file: Path) -> None:
     """The paper's picture: where θ goes, and Q over the steps, for four variants (interval 4, seed 0)."""
-    import matplotlib as mpl  # noqa: PLC0415 - only where there is something to draw
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
     mpl.rcParams["svg.hashsalt"] = "toy"  # equal figures give equal files
     figure = Figure(figsize=(11, 5.4), layout="constrained", dpi=110)

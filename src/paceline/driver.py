@@ -104,18 +104,27 @@ class Recorder:
             if self._janitor is not None:
                 self._janitor.apply(event)
 
-    def commit(self) -> None:
-        """Make the recorded facts durable."""
+    def commit(self, *, and_tidy: bool = True) -> None:
+        """Make the recorded facts durable.
+
+        Args:
+            and_tidy: clear away at once what they free; otherwise with `tidy`, once jobs that wait have been started.
+        """
         if not self._pending:
             return
         entries, self._pending = self._pending, []
         self._has_failed = True
         self.journal.append(entries)
         self._has_failed = False
-        if self._janitor is not None:
-            self._janitor.tidy()
         for observer in self._observers:
             observer(entries)
+        if and_tidy:
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Clear away what the durable facts have freed."""
+        if self._janitor is not None:
+            self._janitor.tidy()
 
     def _apply(self, at: float, event: AnyEvent) -> None:
         self.ledger.apply(event, at)
@@ -228,9 +237,10 @@ class Driver:
             except PacelineError:  # the scheduler cannot go on; what happened before is a fact all the same
                 self._recorder.commit()
                 raise
-            self._recorder.commit()
+            self._recorder.commit(and_tidy=False)
             for assignment in assignments:
                 self._executor.start(assignment)
+            self._recorder.tidy()  # no job waits until large checkpoints are deleted
             if not ledger.running:
                 break
             try:
