@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
@@ -54,7 +54,7 @@ class Replay(SchedulerSettings, frozen=True, kw_only=True, tag=True):
 
     growing: ClassVar[tuple[str, ...]] = ("max_resource", "n_models")
 
-    schedule: Sequence[Piece | Mapping[str, Any]]
+    schedule: Sequence[Piece]
     max_resource: int | None = None
     n_models: int = 1
 

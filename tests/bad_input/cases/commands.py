@@ -136,6 +136,20 @@ COMMANDS = (
         given=existing,
     ),
     Case(
+        "`paceline lineage --trial 99`",
+        lambda p: on(p, "lineage", "--trial", "99"),
+        CommandFailed,
+        ("trial=99", "from 0 to 4"),
+        given=existing,
+    ),
+    Case(
+        "`paceline schedule --picture it.gif`",
+        lambda p: on(p, "schedule", "--picture", "it.gif"),
+        CommandFailed,
+        ("got it.gif for the picture", ".png, .svg, .pdf"),
+        given=existing,
+    ),
+    Case(
         "`paceline importance` of a study with five results",
         lambda p: on(p, "importance"),
         CommandFailed,

@@ -25,6 +25,7 @@ from paceline import (
     QuasiRandomSearch,
     Random,
     RandomSearch,
+    Replay,
     SuccessiveHalving,
     Trees,
 )
@@ -154,6 +155,26 @@ SCHEDULERS = (
         lambda _: PBT(max_resource=9, interval=3, explore=0.2),
         SettingError,
         ("explore=0.2", "Perturb(...)"),
+    ),
+    Case(
+        "`Replay(schedule=[])`",
+        lambda _: Replay(schedule=[]),
+        SettingError,
+        ("schedule=[]", "as study.schedule() gives them"),
+    ),
+    Case(
+        "`Replay` of pieces with a gap",
+        lambda _: Replay(
+            schedule=[{"start": 0, "stop": 2, "config": {}}, {"start": 3, "stop": 4, "config": {}}]
+        ),
+        SettingError,
+        ("schedule[1]", "begins at 2, where the one before ends"),
+    ),
+    Case(
+        "`Replay` of a schedule for another space",
+        lambda p: p.study(scheduler=Replay(schedule=[{"start": 0, "stop": 2, "config": {"lr": 0.1}}])),
+        SettingError,
+        ("schedule[0]", "a config of the space"),
     ),
     Case(
         "`Perturb(factors=(0, 1.2))`",
