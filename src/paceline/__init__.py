@@ -32,6 +32,7 @@ from paceline.schedulers.bohb import BOHB as BOHB
 from paceline.schedulers.hyperband import Hyperband as Hyperband
 from paceline.schedulers.pb2 import PB2 as PB2
 from paceline.schedulers.pbt import PBT as PBT
+from paceline.schedulers.replay import Replay as Replay
 from paceline.schedulers.single_fidelity import FullResource as FullResource
 from paceline.schedulers.single_fidelity import GridSearch as GridSearch
 from paceline.schedulers.single_fidelity import QuasiRandomSearch as QuasiRandomSearch

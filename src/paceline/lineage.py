@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from paceline.events import Config, TrialId
+from paceline.events import TrialId
 from paceline.ledger import Ledger
+from paceline.schedulers.replay import Piece
 from paceline.space import Scalar
 
 
@@ -25,22 +26,6 @@ class Descent(msgspec.Struct, frozen=True):
     origin: TrialId | None
     resource: int
     changes: dict[str, tuple[Scalar, Scalar]]
-
-
-class Piece(msgspec.Struct, frozen=True):
-    """A part of a schedule: one config, from one resource to another.
-
-    Args:
-        start: the resource at which it begins.
-        stop: the resource at which it ends.
-        trial: whose config it is.
-        config: the hyperparameters.
-    """
-
-    start: int
-    stop: int
-    trial: TrialId
-    config: Config
 
 
 def lineage(ledger: Ledger) -> list[Descent]:
@@ -69,7 +54,7 @@ def schedule(ledger: Ledger, trial: TrialId) -> list[Piece]:
         origin = state.trial.origin
         start = 0 if origin is None else origin.resource
         if start < stop:
-            pieces.append(Piece(start, stop, state.id, state.trial.config))
+            pieces.append(Piece(start, stop, state.trial.config, state.id))
         if origin is None:
             return pieces[::-1]
         state, stop = ledger.trials[origin.trial], start

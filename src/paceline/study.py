@@ -44,7 +44,7 @@ from paceline.history import Reason, ReplayReport, check, reasons
 from paceline.importance import TOP, Importance, importance
 from paceline.journal import Entry, Journal, Storage, not_found
 from paceline.ledger import Ledger
-from paceline.lineage import Descent, Piece, lineage, schedule
+from paceline.lineage import Descent, lineage, schedule
 from paceline.metrics import Reportable
 from paceline.opening import Plan, check_same, opening, recorded
 from paceline.retention import CheckpointJanitor
@@ -54,6 +54,7 @@ from paceline.schedulers.base import BracketView, Explanation, Scheduler, Schedu
 from paceline.schedulers.hyperband import Hyperband
 from paceline.schedulers.pb2 import PB2
 from paceline.schedulers.pbt import PBT
+from paceline.schedulers.replay import Piece, Replay
 from paceline.schedulers.single_fidelity import FullResource
 from paceline.schedulers.successive_halving import SuccessiveHalving
 from paceline.settings import at_least
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
 
 TrainingFunction = Callable[[TrialHandle], object]
 
-BUILT_IN = (ASHA, FullResource, Hyperband, PB2, PBT, SuccessiveHalving)
+BUILT_IN = (ASHA, FullResource, Hyperband, PB2, PBT, Replay, SuccessiveHalving)
 """Imported here so that a journal which names them can be opened."""
 
 FORECAST_TRIALS = 2000

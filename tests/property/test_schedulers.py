@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from paceline.decisions import ResumeTrial, StartTrial, StopTrial
+from paceline.decisions import ForkTrial, ResumeTrial, StartTrial, StopTrial
 from paceline.events import Checkpoint, Reported, TrialCreated, TrialStopped
 from paceline.retention import retained
 from paceline.samplers.alternating import Alternating
@@ -21,6 +21,7 @@ from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
 from paceline.schedulers.pb2 import PB2
 from paceline.schedulers.pbt import MOST_FAILURES, PBT
+from paceline.schedulers.replay import Replay
 from paceline.schedulers.rungs import rung_resources
 from paceline.schedulers.single_fidelity import FullResource
 from paceline.schedulers.successive_halving import SuccessiveHalving
@@ -275,8 +276,26 @@ class PBTMachine(SchedulerMachine):
                     pass
         ledger, scheduler = self.study.ledger, self.study.scheduler
         limits = {"existing": self.kept, "needed": lambda: scheduler.needed_checkpoints}
+        assert set(scheduler.needed_checkpoints) == self.needed(scheduler)
         self.pinned = retained(ledger, keep=0, **limits)
         self.kept = retained(ledger, **limits)
+
+    def needed(self, scheduler):
+        """The keys of those that somebody may still start from, counted anew."""
+        top, interval, members = self.settings.max_resource, self.settings.interval, scheduler._members
+        at_work = [it for it in members if it.resource < top and not it.is_given_up]
+        first = min((it.resource for it in at_work), default=top)
+        if len(members) < self.settings.population_size and not scheduler._has_no_configs:
+            first = 0
+        elif 0 < first < top:
+            first = (first - 1) // interval * interval
+        trials = self.study.ledger.trials
+        needed = [trials[it.trial].checkpoint for it in at_work if not it.is_empty]
+        for resource, boundary in scheduler._boundaries.items():
+            if first <= resource < top:
+                donors = scheduler._exploit.possible_donors(boundary)
+                needed += [boundary.results[donor].checkpoint for donor in donors]
+        return {checkpoint.key for checkpoint in needed if checkpoint is not None}
 
     def ranked(self, resource):
         return sorted((loss, trial) for trial, loss in self.results[0, resource].items())
@@ -402,6 +421,50 @@ class PBTMachine(SchedulerMachine):
                 assert rung.n_running == 0
 
 
+class ReplayMachine(SchedulerMachine):
+    """Each model goes through the schedule, piece by piece, and nobody is judged."""
+
+    never_idles = True
+
+    def config_at(self, resource):
+        pieces = [*self.settings.schedule]
+        return next((it.config for it in pieces if resource < it.stop), pieces[-1].config)
+
+    def check(self, decision):
+        super().check(decision)
+        start = 0
+        match decision:
+            case StartTrial():
+                assert decision.member == len({state.trial.member for state in self.study.ledger.trials})
+                config = decision.config
+            case ForkTrial():
+                start, config = decision.origin.resource, decision.config
+                assert decision.replaces == decision.origin.trial
+            case ResumeTrial():
+                start, config = decision.start, self.study.ledger.trials[decision.trial].trial.config
+        for resource in range(start, decision.target):
+            assert config == self.config_at(resource)
+        assert decision.target <= self.settings.max_resource
+
+    def check_none(self):
+        """Nobody waits: who does not run is done, has failed or was stopped, or wants a trial that may not start."""
+        trials = self.study.ledger.trials
+        held = {state.trial.member: state for state in trials}
+        if self.may_start:
+            assert len(held) == self.settings.n_models
+        for state in held.values():
+            is_over = state.is_stopped or state.has_failed or state.resource == self.settings.max_resource
+            is_over |= state.has_reached_target and state.loss == math.inf
+            assert is_over or state.is_running or not self.may_start
+
+
+SCHEDULE = [
+    {"start": 0, "stop": 2, "config": {"x": 0.5, "n": 3}},
+    {"start": 2, "stop": 3, "config": {"x": 0.25, "n": 3}},
+    {"start": 3, "stop": 4, "config": {"x": 0.25, "n": 3}},
+    {"start": 4, "stop": 7, "config": {"x": 0.5, "n": 3}},
+]
+
 CASES = {
     "random": (FullResourceMachine, FullResource(max_resource=4)),
     "kde": (FullResourceMachine, FullResource(max_resource=2, sampler=KDE(min_points=1, spread=0.2))),
@@ -488,6 +551,8 @@ CASES = {
         PBTMachine,
         PB2(max_resource=8, interval=1, population_size=3, copies="hyperparameters", quantile=0.5, beta=0.0),
     ),
+    "replay": (ReplayMachine, Replay(schedule=SCHEDULE, n_models=3)),
+    "replay-cut": (ReplayMachine, Replay(schedule=SCHEDULE, max_resource=3)),
     "brackets-grid": (AshaMachine, ASHA(max_resource=9, brackets=3, reduction_factor=2, sampler=SMALL_GRID)),
 }
 

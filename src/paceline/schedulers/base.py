@@ -22,7 +22,7 @@ from types import MappingProxyType
 import msgspec
 
 from paceline.decisions import Decision, ForkTrial, ResumeTrial, StartTrial, StopTrial
-from paceline.errors import SettingError
+from paceline.errors import SettingError, TrainingFunctionError
 from paceline.events import (
     AnyEvent,
     Checkpoint,
@@ -317,3 +317,12 @@ class Scheduler(ABC):
     def view(self) -> Sequence[BracketView]:
         """The rungs as they are now; empty for schedulers without any."""
         return ()
+
+
+def no_checkpoint(need: str, trial: TrialId, resource: int) -> TrainingFunctionError:
+    """The error of a scheduler that cannot fork what was never saved; `need` says for what it would."""
+    return TrainingFunctionError(
+        f"{need}, and trial {trial} has saved none at resource {resource}. Save them with each report, "
+        "`trial.report(..., save=lambda folder: model.save(folder / 'model.pt'))`, and load them at the start: "
+        "`if trial.checkpoint: model.load(trial.checkpoint / 'model.pt')`. What was recorded is kept."
+    )

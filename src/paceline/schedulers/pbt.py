@@ -28,19 +28,41 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import msgspec
 
 from paceline.decisions import Decision, ForkTrial, ResumeTrial, StartTrial, StopTrial
-from paceline.errors import SettingError, SpaceError, TrainingFunctionError
-from paceline.events import Checkpoint, Config, Job, Origin, Trial, TrialId
+from paceline.errors import SettingError, SpaceError
+from paceline.events import (
+    AnyEvent,
+    Checkpoint,
+    Config,
+    Job,
+    JobEnded,
+    Origin,
+    Reported,
+    SchedulerChanged,
+    Trial,
+    TrialCreated,
+    TrialId,
+    TrialStopped,
+)
 from paceline.ledger import TrialState
 from paceline.rng import uniforms_for
 from paceline.samplers.base import Context
-from paceline.schedulers.base import BracketView, Explanation, RungView, Scheduler, SchedulerSettings
+from paceline.schedulers.base import (
+    BracketView,
+    Explanation,
+    RungView,
+    Scheduler,
+    SchedulerSettings,
+    no_checkpoint,
+)
 from paceline.schedulers.exploit import Boundary, Exploit, Kind, Result, Verdict
+from paceline.schedulers.pins import Pins
 from paceline.settings import at_least, one_of, within
 from paceline.space.perturb import Explore, Perturb
 
@@ -159,6 +181,10 @@ class PBTScheduler(Scheduler):
         ] = []  # (resource, member) of those that wait for a worker, in order
         self._boundaries: dict[int, Boundary] = {}
         self._values: dict[TrialId, tuple[tuple[int, float], ...]] = {}  # (resource, loss), for the t-test
+        self._pins = Pins()
+        self._pinned_at: dict[int, int | None] = {}  # by boundary: as of which of its changes
+        self._at_work: dict[int, int] = {}  # how far the members are that are still to be trained
+        self._n_at_work: Counter[int] = Counter()
 
     # The question ----------------------------------------------------------------------------------------------
 
@@ -250,11 +276,7 @@ class PBTScheduler(Scheduler):
             elif donor in self._exploit.possible_donors(here):
                 boundary, weights = here, here.results[donor]
         if weights.checkpoint is None:
-            raise TrainingFunctionError(
-                f"PBT copies weights, and trial {weights.trial} has saved none at resource {boundary.resource}. Save them "
-                "with each report, `trial.report(..., save=lambda folder: model.save(folder / 'model.pt'))`, and load them "
-                "at the start: `if trial.checkpoint: model.load(trial.checkpoint / 'model.pt')`. What was recorded is kept."
-            )
+            raise no_checkpoint("PBT copies weights", weights.trial, boundary.resource)
         origin = Origin(weights.trial, weights.checkpoint)
         config = self._explored(member.trial if copies == "weights" else donor, boundary.resource, weights)
         replaces = member.trial if self._is_open(member.trial) else None
@@ -285,6 +307,23 @@ class PBTScheduler(Scheduler):
             ) from error
 
     # The fold --------------------------------------------------------------------------------------------------
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take in one fact."""
+        super().apply(event)
+        match event:
+            case TrialCreated():
+                concerned: Iterable[int] = [self._number_of(event.trial.id)]
+            case Reported() | JobEnded() | TrialStopped():
+                concerned = [self._number_of(event.trial)]
+            case SchedulerChanged():
+                concerned = range(len(self._members))
+            case _:
+                return
+        for number in concerned:
+            self._pin(number)
+        if not isinstance(event, Reported):
+            self._pin_donors()
 
     def _on_created(self, trial: Trial) -> None:
         number = 0 if trial.member is None else trial.member
@@ -360,7 +399,7 @@ class PBTScheduler(Scheduler):
         first = self._first_needed()
         for boundary in self._boundaries.values():
             if boundary.resource < first:
-                boundary.withdrawn.update(boundary.results)
+                boundary.close()
 
     def _number_of(self, trial: TrialId) -> int:
         return self.ledger.trials[trial].trial.member or 0
@@ -387,28 +426,42 @@ class PBTScheduler(Scheduler):
     @property
     def needed_checkpoints(self) -> Mapping[str, Checkpoint]:
         """Those of the trials at work, and of all that may be copied where somebody may still be judged."""
-        top = self._settings.max_resource
-        needed = [
-            self.ledger.trials[member.trial].checkpoint for member in self._at_work if not member.is_empty
-        ]
-        first = self._first_needed()
-        for boundary in self._boundaries.values():
-            if first <= boundary.resource < top:
-                donors = self._exploit.possible_donors(boundary)
-                needed += [boundary.results[donor].checkpoint for donor in donors]
-        return {checkpoint.key: checkpoint for checkpoint in needed if checkpoint is not None}
+        return self._pins.checkpoints
 
-    @property
-    def _at_work(self) -> list[Member]:
-        top = self._settings.max_resource
-        return [member for member in self._members if member.resource < top and not member.is_given_up]
+    def _pin(self, number: int) -> None:
+        """Bring what is held up to date, after a fact about a member."""
+        member = self._members[number]
+        is_at_work = member.resource < self._settings.max_resource and not member.is_given_up
+        checkpoint = self.ledger.trials[member.trial].checkpoint
+        self._pins.hold(("member", number), [checkpoint] if is_at_work and not member.is_empty else ())
+        before, after = self._at_work.get(number), member.resource if is_at_work else None
+        if before == after:
+            return
+        if before is not None:
+            del self._at_work[number]
+            self._n_at_work[before] -= 1
+            if not self._n_at_work[before]:
+                del self._n_at_work[before]
+        if after is not None:
+            self._at_work[number] = after
+            self._n_at_work[after] += 1
+
+    def _pin_donors(self) -> None:
+        """Bring what boundaries hold up to date: whoever may still be copied there."""
+        first, top = self._first_needed(), self._settings.max_resource
+        for resource, boundary in self._boundaries.items():
+            changes = boundary.n_changes if first <= resource < top else None
+            if changes != self._pinned_at.get(resource):
+                donors = [] if changes is None else self._exploit.possible_donors(boundary)
+                self._pins.hold(("boundary", resource), [boundary.results[it].checkpoint for it in donors])
+                self._pinned_at[resource] = changes
 
     def _first_needed(self) -> int:
         """The lowest boundary from which somebody may still be forked: the one before the member furthest behind."""
         if len(self._members) < self._settings.population_size and not self._has_no_configs:
             return 0
         top = self._settings.max_resource
-        furthest_behind = min((member.resource for member in self._at_work), default=top)
+        furthest_behind = min(self._n_at_work, default=top)
         return self._before(furthest_behind) if 0 < furthest_behind < top else furthest_behind
 
     # For people ------------------------------------------------------------------------------------------------

@@ -205,6 +205,8 @@ class SchedulerMachine(RuleBasedStateMachine):
             raised = msgspec.structs.replace(self.settings, **{field: None if to_none else value + by})
         except (SettingError, TypeError):  # it cannot be raised without end, or was
             return
+        if to_none and getattr(raised, field) is not None:  # it means something else than without end
+            return
         if problems := self.settings.differences(raised):
             raise AssertionError(problems)
         if raised.is_endless == self.settings.is_endless:
