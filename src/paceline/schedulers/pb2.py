@@ -8,7 +8,7 @@ of training has brought (`bandit.py`). Readings where the paper leaves room:
 - An interval that begins with nothing, or whose loss is not finite, or that fails, gives no row.
 - The bandit chooses numbers, in the unit interval: the logarithm's, for `log`. Whatever else there is, and all of it until
   there are two rows more than there are numbers, is changed as `explore` says.
-- The acquisition is μ + √β σ, as in the paper's theory; Ray Tune's code, which comes from the authors, has the variance for σ.
+- The acquisition is μ + √β σ, as in the paper's theory; Ray Tune's code has the variance in its place.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from paceline import (
     ASHA,
     BOHB,
     KDE,
+    PB2,
     PBT,
     Alternating,
     Budget,
@@ -154,6 +155,30 @@ SCHEDULERS = (
         lambda _: PBT(max_resource=9, interval=3, explore=0.2),
         SettingError,
         ("explore=0.2", "Perturb(...)"),
+    ),
+    Case(
+        "`PB2(max_resource=9, interval=3, max_rows=5)`",
+        lambda _: PB2(max_resource=9, interval=3, max_rows=5),
+        SettingError,
+        ("max_rows=5", "at least 10"),
+    ),
+    Case(
+        "`PB2(max_resource=9, interval=3, max_rows=5000)`",
+        lambda _: PB2(max_resource=9, interval=3, max_rows=5000),
+        SettingError,
+        ("max_rows=5000", "at most 1000"),
+    ),
+    Case(
+        "`PB2(max_resource=9, interval=3, beta=-1)`",
+        lambda _: PB2(max_resource=9, interval=3, beta=-1),
+        SettingError,
+        ("beta=-1", "from 0 to 1000"),
+    ),
+    Case(
+        "`PB2(max_resource=9, interval=3, explore='bandit')`",
+        lambda _: PB2(max_resource=9, interval=3, explore="bandit"),
+        SettingError,
+        ("explore='bandit'", "Perturb(...)"),
     ),
     Case(
         "`Perturb(factors=(0, 1.2))`",
