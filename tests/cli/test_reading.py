@@ -19,6 +19,8 @@ def test_version_and_help_name_the_program(paceline):
         "best",
         "trials",
         "importance",
+        "lineage",
+        "schedule",
         "explain",
         "replay",
         "export",

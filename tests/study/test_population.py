@@ -2,7 +2,7 @@
 
 import pytest
 
-from paceline import PB2, PBT, Budget, Float, Perturb, Study, TrainingFunctionError
+from paceline import ASHA, PB2, PBT, Budget, Float, Perturb, Study, TrainingFunctionError
 from paceline.schedulers.bandit import Bandit
 
 SPACE = {"rate": Float(0.01, 1.0, log=True)}
@@ -88,3 +88,14 @@ def test_a_bandit_s_population_is_stored_explained_and_derived_again(tmp_path, m
     again = Study("b", SPACE, bandits, maximize="progress", storage=tmp_path / "b.db")
     monkeypatch.setattr(Bandit, "ranked", None)  # nothing is fitted
     assert again.replay().is_equal
+
+
+def test_a_population_begins_with_the_best_of_another_study(tmp_path):
+    first = Study("first", SPACE, ASHA(max_resource=9), maximize="progress", storage=tmp_path / "p.db")
+    first.run(train, executor="inline", budget=Budget(trials=30), progress=False)
+    done = sorted((it for it in first.trials if it.status == "done"), key=lambda it: -it.value)
+    best = [it.config for it in done[:2]]
+    second = Study("second", SPACE, POPULATION, maximize="progress", storage=tmp_path / "p.db", points=best)
+    second.run(train, executor="inline", progress=False)
+    assert [it.config for it in second.trials[:2]] == best
+    assert second.incumbent.value >= max(it.value for it in done) * 12 / 9 * (1 - 1e-9)

@@ -23,10 +23,12 @@ from paceline.cli.commands.du import du
 from paceline.cli.commands.explain import explain
 from paceline.cli.commands.export import export
 from paceline.cli.commands.importance import importance
+from paceline.cli.commands.lineage import lineage
 from paceline.cli.commands.list import list_studies
 from paceline.cli.commands.plan import plan
 from paceline.cli.commands.replay import replay
 from paceline.cli.commands.run import HELP, INTERRUPTED, run
+from paceline.cli.commands.schedule import schedule
 from paceline.cli.commands.status import status
 from paceline.cli.commands.trials import trials
 from paceline.cli.misuse import Misuse, UsageError
@@ -42,6 +44,8 @@ app.command("status")(status)
 app.command("best")(best)
 app.command("trials")(trials)
 app.command("importance")(importance)
+app.command("lineage")(lineage)
+app.command("schedule")(schedule)
 app.command("explain")(explain)
 app.command("replay")(replay)
 app.command("export")(export)

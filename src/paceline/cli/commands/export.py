@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from paceline.cli.files import Force, check_file, write_file
 from paceline.cli.misuse import Misuse
 from paceline.cli.options import DEFAULT_STORAGE, AsJson, StorageUrl, StudyName
 from paceline.cli.output import Facts, answer, print_json
@@ -52,7 +51,7 @@ def export(
         ),
     ] = None,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file if it exists.")] = False,
+    force: Force = False,
     as_json: AsJson = False,
 ) -> None:
     """Write all trials, reports or events.
@@ -63,10 +62,10 @@ def export(
     if output is None:
         _check_stdout(chosen, format_, as_json=as_json)
     else:
-        _check_file(output, is_forced=force)
+        check_file(output, is_forced=force)
     with loaded(storage, study) as found:
         if output is not None:
-            _replace(output, lambda part: _write(found, what, chosen, part), is_forced=force)
+            write_file(output, lambda part: _write(found, what, chosen, part), is_forced=force)
             size_bytes = output.stat().st_size
             document = {"file": output, "what": what.value, "format": chosen.value, "bytes": size_bytes}
             answer(document, [Facts([("file", str(output)), ("bytes", size_bytes)])], as_json=as_json)
@@ -92,13 +91,6 @@ def _check_stdout(chosen: Format, given: Format | None, *, as_json: bool) -> Non
         raise Misuse(f"--json prints one JSON array; leave --format {given.value} out, or use --output FILE.")
 
 
-def _check_file(output: Path, *, is_forced: bool) -> None:
-    if output.exists() and not is_forced:
-        raise Misuse(f"{output} exists; name another file, or overwrite it with --force.")
-    if not output.parent.is_dir():
-        raise Misuse(f"the folder {output.parent} does not exist; create it first.")
-
-
 def _write(study: Study, what: What, chosen: Format, path: Path) -> None:
     match chosen:
         case Format.PARQUET:
@@ -109,16 +101,3 @@ def _write(study: Study, what: What, chosen: Format, path: Path) -> None:
         case Format.JSONL:
             with path.open("w", encoding="utf-8") as file:
                 write_json_lines(rows(study, what.value), file)
-
-
-def _replace(output: Path, write: Callable[[Path], None], *, is_forced: bool) -> None:
-    """Write beside the file and rename: whoever reads it sees all of the old one or all of the new one."""
-    part = output.with_name(f".{output.name}.{os.getpid()}.partial")
-    try:
-        write(part)
-        _check_file(output, is_forced=is_forced)  # somebody may have made it meanwhile
-        part.replace(output)
-    except OSError as error:
-        raise Misuse(f"cannot write {output}: {error.strerror or error}.") from error
-    finally:
-        part.unlink(missing_ok=True)
