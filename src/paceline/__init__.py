@@ -30,6 +30,7 @@ from paceline.samplers.trees import Trees as Trees
 from paceline.schedulers.asha import ASHA as ASHA
 from paceline.schedulers.bohb import BOHB as BOHB
 from paceline.schedulers.hyperband import Hyperband as Hyperband
+from paceline.schedulers.pb2 import PB2 as PB2
 from paceline.schedulers.pbt import PBT as PBT
 from paceline.schedulers.replay import Replay as Replay
 from paceline.schedulers.single_fidelity import FullResource as FullResource

@@ -119,6 +119,7 @@ def forecast(
     trials = max_trials if budget.trials is None else min(max_trials, budget.trials)
     losses = Uniforms(f"{seed}/forecast").random(1009)
     space = Space.of(space)
+    scheduler = scheduler.without_model
     if scheduler.sampler.build(Context(space, seed, Ledger())).has_model:
         scheduler = msgspec.structs.replace(scheduler, sampler=Random())
     result = simulate(

@@ -132,6 +132,7 @@ def check(entries: Iterable[Entry], ledger: Ledger, scheduler: Scheduler) -> Rep
         if step.decision is not None:
             n_decisions += 1
             recorded.config = step.decision.config if isinstance(step.decision, StartTrial) else {}
+            scheduler.recorded_fork = step.decision.config if isinstance(step.decision, ForkTrial) else None
             decision = scheduler.decide(may_start=gate.may_start)
             derived = () if decision is None else facts_of(decision, ledger)
             if derived != step.events:

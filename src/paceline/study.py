@@ -52,6 +52,7 @@ from paceline.samplers.base import Context
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.base import BracketView, Explanation, Scheduler, SchedulerSettings
 from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.pb2 import PB2
 from paceline.schedulers.pbt import PBT
 from paceline.schedulers.replay import Piece, Replay
 from paceline.schedulers.single_fidelity import FullResource
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
 
 TrainingFunction = Callable[[TrialHandle], object]
 
-BUILT_IN = (ASHA, FullResource, Hyperband, PBT, Replay, SuccessiveHalving)
+BUILT_IN = (ASHA, FullResource, Hyperband, PB2, PBT, Replay, SuccessiveHalving)
 """Imported here so that a journal which names them can be opened."""
 
 FORECAST_TRIALS = 2000

@@ -10,12 +10,15 @@ from paceline import (
     ASHA,
     BOHB,
     KDE,
+    PB2,
+    PBT,
     Alternating,
     Budget,
     Categorical,
     Float,
     GaussianProcess,
     Integer,
+    Perturb,
     QuasiRandom,
     Study,
     Trees,
@@ -174,6 +177,20 @@ def test_a_model_is_described_as_any_other_sampler(paceline, project, lines, sch
         assert study.settings == scheduler
         assert len(study.trials) == 14
         assert study.replay().is_equal
+
+
+@pytest.mark.parametrize("kind", [PBT, PB2])
+def test_how_a_population_explores_is_a_table_too(project, kind):
+    head, tail = GOOD.split("[scheduler]")
+    lines = f'type = "{kind.__name__}"\nmax_resource = 9\ninterval = 3\nexplore = {{type = "Perturb", resample = 0.1}}'
+    path = project / "study.toml"
+    path.write_text(f"{head}[scheduler]\n{lines}\n{tail[tail.index('[budget]') :]}")
+    expected = kind(max_resource=9, interval=3, explore=Perturb(resample=0.1))
+    with load_config(path, None, default_storage="memory:").study as study:
+        assert study.settings == expected
+    path.write_text(path.read_text().replace("resample = 0.1", "resample = 2"))
+    with pytest.raises(config.ConfigError, match=r"resample=2\.0: expected a number from 0 to 1"):
+        load_config(path, None, default_storage="memory:")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from paceline.samplers.kde import KDE
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.pb2 import PB2
 from paceline.schedulers.pbt import PBT
 from paceline.simulation import UnitTraining, simulate
 from paceline.space import Categorical, Float
@@ -29,6 +30,7 @@ PLAIN = {
 }
 SCHEDULERS = PLAIN | {
     "bohb": BOHB(max_resource=81),
+    "pb2": PB2(max_resource=60, interval=5, population_size=10),
     "hedged asha with a model": ASHA(max_resource=81, hedge=0.1, sampler=KDE()),
 }
 

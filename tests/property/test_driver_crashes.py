@@ -12,6 +12,7 @@ from paceline.samplers.kde import KDE
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.pb2 import PB2
 from paceline.schedulers.pbt import PBT
 from paceline.schedulers.single_fidelity import FullResource
 from paceline.schedulers.successive_halving import SuccessiveHalving
@@ -37,6 +38,7 @@ SCHEDULERS = {
         PBT(max_resource=6, interval=3, population_size=4, exploit="t_test", copies="weights"),
         None,
     ),
+    "pbt-bandit": (PB2(max_resource=6, interval=1, population_size=4, quantile=0.5), None),
     "bohb": (BOHB(max_resource=4, reduction_factor=2), TRIALS),
     "asha-kde": (ASHA(max_resource=4, reduction_factor=2, sampler=KDE(min_points=1, spread=0.2)), TRIALS),
 }

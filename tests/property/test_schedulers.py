@@ -19,6 +19,7 @@ from paceline.samplers.trees import Trees
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.pb2 import PB2
 from paceline.schedulers.pbt import MOST_FAILURES, PBT
 from paceline.schedulers.replay import Replay
 from paceline.schedulers.rungs import rung_resources
@@ -538,6 +539,17 @@ CASES = {
     "pbt-grid": (
         PBTMachine,
         PBT(max_resource=4, interval=2, population_size=9, sampler=SMALL_GRID, explore=None),
+    ),
+    "pb2": (PBTMachine, PB2(max_resource=9, interval=1, population_size=4, quantile=0.5)),
+    "pb2-weights": (
+        PBTMachine,
+        PB2(
+            max_resource=9, interval=2, population_size=3, exploit="tournament", copies="weights", max_rows=10
+        ),
+    ),
+    "pb2-hyperparameters": (
+        PBTMachine,
+        PB2(max_resource=8, interval=1, population_size=3, copies="hyperparameters", quantile=0.5, beta=0.0),
     ),
     "replay": (ReplayMachine, Replay(schedule=SCHEDULE, n_models=3)),
     "replay-cut": (ReplayMachine, Replay(schedule=SCHEDULE, max_resource=3)),

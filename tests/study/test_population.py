@@ -2,7 +2,8 @@
 
 import pytest
 
-from paceline import ASHA, PBT, Budget, Float, Perturb, Study, TrainingFunctionError
+from paceline import ASHA, PB2, PBT, Budget, Float, Perturb, Study, TrainingFunctionError
+from paceline.schedulers.bandit import Bandit
 
 SPACE = {"rate": Float(0.01, 1.0, log=True)}
 POPULATION = PBT(max_resource=12, interval=3, population_size=4, quantile=0.25, explore=Perturb(resample=0.0))
@@ -76,6 +77,17 @@ def test_training_that_saves_nothing_is_told_what_to_write(tmp_path):
         study.run(forgetful, executor="inline", progress=False)
     assert study.status == "open"
     assert study.replay().is_equal
+
+
+def test_a_bandit_s_population_is_stored_explained_and_derived_again(tmp_path, monkeypatch):
+    bandits = PB2(max_resource=24, interval=3, population_size=4, beta=1.0)
+    study = Study("b", SPACE, bandits, maximize="progress", storage=tmp_path / "b.db", seed=3)
+    study.run(train, executor="inline", progress=False)
+    texts = [study.explain(trial.id)[0].because.text for trial in study.trials if trial.origin is not None]
+    assert any("numbers chosen by a Gaussian process of " in text for text in texts)
+    again = Study("b", SPACE, bandits, maximize="progress", storage=tmp_path / "b.db")
+    monkeypatch.setattr(Bandit, "ranked", None)  # nothing is fitted
+    assert again.replay().is_equal
 
 
 def test_a_population_begins_with_the_best_of_another_study(tmp_path):

@@ -37,7 +37,7 @@ from paceline import (
 from paceline.events import JobEnded, TrialId
 from paceline.ledger import Ledger
 from paceline.rng import generator_for, uniforms_for
-from paceline.samplers import gaussian_process
+from paceline.samplers import fitting, gaussian_process
 from paceline.samplers.base import Context, SamplerSettings
 from paceline.samplers.points import Candidates, Features
 from paceline.samplers.results import Results, ranks
@@ -205,9 +205,9 @@ def test_without_threadpoolctl_proposals_are_the_same(monkeypatch):
     losses = [float((37 * i) % 31) for i in range(30)]
     wanted = [taught(GaussianProcess(random_fraction=0), losses).propose(trial) for trial in (30, 31)]
     monkeypatch.setitem(sys.modules, "threadpoolctl", None)
-    gaussian_process._controller.cache_clear()
+    fitting._controller.cache_clear()
     configs = [taught(GaussianProcess(random_fraction=0), losses).propose(trial) for trial in (30, 31)]
-    gaussian_process._controller.cache_clear()
+    fitting._controller.cache_clear()
     for ours, theirs in zip(configs, wanted, strict=True):
         assert ours == pytest.approx(theirs)
 

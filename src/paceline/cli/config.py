@@ -17,8 +17,8 @@
     layers = {type = "constant", value = 2}
 
     [scheduler]                     # its class and settings, as in Python: ASHA, Hyperband, BOHB, PBT,
-    type = "ASHA"                   # SuccessiveHalving, FullResource, Replay; or "recommended", whose keys
-                                    # are those of the function: max_resource, min_resource, resumes, ...
+    type = "ASHA"                   # PB2, SuccessiveHalving, FullResource, Replay; or "recommended", whose
+                                    # keys are those of the function: max_resource, min_resource, ...
     max_resource = 27
     sampler = {type = "QuasiRandom"} # or Random, the default, Grid, KDE, Trees, ...
 
@@ -44,7 +44,7 @@ import dataclasses
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import msgspec
 
@@ -58,6 +58,7 @@ from paceline.schedulers.base import SchedulerSettings
 from paceline.settings import Settings
 from paceline.space import Space
 from paceline.space.domains import Categorical, Constant, Domain, Float, Integer, Ordinal
+from paceline.space.perturb import Explore
 from paceline.space.scalars import suggestion
 from paceline.study import Study, TrainingFunction
 
@@ -274,6 +275,8 @@ class _Reader:
     def value(self, kind: Any, value: object, where: str) -> Any:
         if isinstance(kind, type) and issubclass(kind, SamplerSettings):
             return self.settings(SamplerSettings, value, where)
+        if Explore in get_args(kind):
+            return self.settings(Explore, value, where)
         if kind == tuple[SamplerSettings, ...] and isinstance(value, list):
             members = [self.settings(SamplerSettings, it, f"{where}[{i}]") for i, it in enumerate(value)]
             return None if None in members else tuple(members)

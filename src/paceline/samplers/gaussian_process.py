@@ -12,10 +12,7 @@ finds the same ones, whenever he asks.
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager, nullcontext
-from functools import lru_cache
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +20,7 @@ from numpy.typing import NDArray
 from paceline.events import TrialId
 from paceline.rng import generator_for
 from paceline.samplers.base import Context, SamplerSettings
+from paceline.samplers.fitting import greatest, one_thread
 from paceline.samplers.model import ModelSampler, Ranking
 from paceline.samplers.points import Candidates, Features
 from paceline.samplers.results import Results, ranks
@@ -39,7 +37,6 @@ _MAX_ROWS_TO_FIT = 150
 _JITTER = 1e-6
 """Far above rounding and far below what makes a difference: equal candidates are no trouble."""
 
-_STEPS = 25
 _LOG_NOISE, _LOG_NOISE_SD = math.log(0.05), 1.0
 _LOG_LENGTH_SD = 1.0
 
@@ -107,7 +104,7 @@ class GaussianProcessSampler(ModelSampler):
         kept = _thinned(losses, _MAX_ROWS)
         x = self._features.of(self._results.points[rows[kept]])
         y = _normal_scores(losses, kept)
-        with _one_thread():
+        with one_thread():
             drawn = self._kernel(resource, rows).draw(x, y, self._features.of(points), random)
         reason = f"its config is the best of {len(points)} for a draw from a Gaussian process of {len(y)} results at {resource}"
         return Ranking(points[np.argsort(drawn, kind="stable")], reason)
@@ -173,7 +170,7 @@ def _matern(scaled: _Array, decay: _Array) -> _Array:
 
 
 def _fit(x: _Array, y: _Array, owners: NDArray[np.intp]) -> _Kernel:
-    """The kernel of the greatest posterior density, found by resilient steps (Riedmiller and Braun 1993).
+    """The kernel of the greatest posterior density.
 
     Args:
         x: `(n, f)` features.
@@ -186,19 +183,9 @@ def _fit(x: _Array, y: _Array, owners: NDArray[np.intp]) -> _Kernel:
     centre[-1] = _LOG_NOISE
     widths = np.full(len(centre), _LOG_LENGTH_SD)
     widths[-1] = _LOG_NOISE_SD
-    at, steps, last = centre.copy(), np.full(len(centre), 0.3), np.zeros(len(centre))
-    best, best_at = -math.inf, at
-    for _ in range(_STEPS):
-        value, slope = _log_likelihood(squares.reshape(len(squares), len(y), len(y)), y, at)
-        value -= 0.5 * float((((at - centre) / widths) ** 2).sum())
-        slope -= (at - centre) / widths**2
-        if value > best:
-            best, best_at = value, at
-        signs = np.sign(slope)
-        steps = np.clip(steps * np.where(signs == last, 1.2, np.where(signs == -last, 0.5, 1.0)), 1e-3, 1.0)
-        at = np.clip(at + signs * steps, centre - 4.0 * widths, centre + 4.0 * widths)
-        last = signs
-    return _Kernel(np.exp(-best_at[:-1])[owners], math.exp(best_at[-1]))
+    squares = squares.reshape(len(squares), len(y), len(y))
+    at = greatest(lambda at: _log_likelihood(squares, y, at), centre, widths)
+    return _Kernel(np.exp(-at[:-1])[owners], math.exp(at[-1]))
 
 
 def _log_likelihood(squares: _Array, y: _Array, at: _Array) -> tuple[float, _Array]:
@@ -255,22 +242,3 @@ def _normal_scores(losses: _Array, kept: NDArray[np.intp]) -> _Array:
         )  # equal losses share the mean of their places, which may lie between two
     )
     return np.asarray(below + (above - below) * (places - lower))
-
-
-def _one_thread() -> AbstractContextManager[object]:
-    """Linear algebra by one thread, where threadpoolctl (which comes with scikit-learn) can see to it.
-
-    Matrices of this size gain little from more, and where the other cores train, threads that wait for each other can
-    take ten times as long. One thread also adds numbers up in one order.
-    """
-    controller = _controller()
-    return nullcontext() if controller is None else controller.limit(limits=1, user_api="blas")
-
-
-@lru_cache(maxsize=1)
-def _controller() -> Any:
-    try:
-        from threadpoolctl import ThreadpoolController  # noqa: PLC0415 - part of an extra
-    except ImportError:
-        return None
-    return ThreadpoolController()

@@ -133,6 +133,14 @@ class SchedulerSettings(Settings, frozen=True, kw_only=True):
         """Whether the scheduler goes on until a budget stops it."""
         return True
 
+    @property
+    def without_model(self) -> SchedulerSettings:
+        """Settings by which as many jobs of the same lengths are issued, without a model of the scheduler's own.
+
+        For forecasts, in which losses are made up. The sampler may have one.
+        """
+        return self
+
 
 class Scheduler(ABC):
     """Decides which job comes next.
@@ -144,6 +152,9 @@ class Scheduler(ABC):
 
     resumes = True
     """Whether a trial that goes on starts from its newest checkpoint; otherwise it is trained anew."""
+
+    recorded_fork: Config | None = None
+    """While a journal is checked: the config of the fork that comes next. Who would ask a model for it takes this one."""
 
     def __init__(self, settings: SchedulerSettings, context: Context) -> None:
         self.ledger = context.ledger

@@ -278,11 +278,18 @@ class PBTScheduler(Scheduler):
         if weights.checkpoint is None:
             raise no_checkpoint("PBT copies weights", weights.trial, boundary.resource)
         origin = Origin(weights.trial, weights.checkpoint)
-        config = self._explored(member.trial if copies == "weights" else donor)
+        config = self._explored(member.trial if copies == "weights" else donor, boundary.resource, weights)
         replaces = member.trial if self._is_open(member.trial) else None
         return ForkTrial(config, origin, self._after(boundary.resource), number, replaces)
 
-    def _explored(self, trial: TrialId) -> Config:
+    def _explored(self, trial: TrialId, resource: int, weights: Result) -> Config:  # noqa: ARG002 - PB2 asks more
+        """The config of a fork.
+
+        Args:
+            trial: whose config is changed.
+            resource: where the fork begins.
+            weights: what it begins with.
+        """
         config, explore = self.ledger.trials[trial].trial.config, self._settings.explore
         if explore is None:
             return config

@@ -12,6 +12,7 @@ from paceline import (
     ASHA,
     BOHB,
     KDE,
+    PB2,
     PBT,
     Alternating,
     Budget,
@@ -175,6 +176,30 @@ SCHEDULERS = (
         lambda p: p.study(scheduler=Replay(schedule=[{"start": 0, "stop": 2, "config": {"lr": 0.1}}])),
         SettingError,
         ("schedule[0]", "a config of the space"),
+    ),
+    Case(
+        "`PB2(max_resource=9, interval=3, max_rows=5)`",
+        lambda _: PB2(max_resource=9, interval=3, max_rows=5),
+        SettingError,
+        ("max_rows=5", "at least 10"),
+    ),
+    Case(
+        "`PB2(max_resource=9, interval=3, max_rows=5000)`",
+        lambda _: PB2(max_resource=9, interval=3, max_rows=5000),
+        SettingError,
+        ("max_rows=5000", "at most 1000"),
+    ),
+    Case(
+        "`PB2(max_resource=9, interval=3, beta=-1)`",
+        lambda _: PB2(max_resource=9, interval=3, beta=-1),
+        SettingError,
+        ("beta=-1", "from 0 to 1000"),
+    ),
+    Case(
+        "`PB2(max_resource=9, interval=3, explore='bandit')`",
+        lambda _: PB2(max_resource=9, interval=3, explore="bandit"),
+        SettingError,
+        ("explore='bandit'", "Perturb(...)"),
     ),
     Case(
         "`Perturb(factors=(0, 1.2))`",
