@@ -7,7 +7,8 @@ from paceline.checkpoints import CheckpointStore
 from paceline.events import JobEnded, JobIssued, Outcome, Reported
 from paceline.testing.audit import Audit, Work
 from paceline.testing.killing import Victim
-from paceline.testing.victim import Settings, is_whole, wrong_losses
+from paceline.testing.regression import is_whole, wrong_losses
+from paceline.testing.victim import Settings
 
 
 @pytest.fixture(scope="module")
