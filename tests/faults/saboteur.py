@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import event
 
-from paceline.events import JobEnded, JobIssued, Outcome, Reported, StudyClosed, StudyOpened
+from paceline.events import JobEnded, JobIssued, Outcome, Reported, StudyClosed, StudyOpened, TrialCreated
 from paceline.journal.sql import SqlJournal, SqlStorage
 from paceline.testing import victim
 
@@ -48,6 +48,10 @@ def opens(facts):
 
 def promotes(facts):
     return any(isinstance(fact, JobIssued) and fact.job.start for fact in facts)
+
+
+def forks(facts):
+    return any(isinstance(fact, TrialCreated) and fact.trial.origin for fact in facts)
 
 
 def ends_a_promotion(facts):
@@ -91,13 +95,22 @@ def while_deleting():
 # In a worker: at a checkpoint
 
 
-def train(trial, *, kills, step, when, folder, **settings):
-    """Kill the driver, or this worker, once, before or after a step in saving the first checkpoint of a promoted trial."""
+def is_promoted(trial):
+    return trial.start > 0
+
+
+def is_fork(trial):
+    """It goes on from what another one has saved."""
+    return trial.checkpoint is not None and int(trial.checkpoint.parent.name) != trial.id
+
+
+def train(trial, *, whose=is_promoted, kills, step, when, folder, **settings):
+    """Kill the driver, or this worker, once, before or after a step in saving the first checkpoint of a certain trial."""
     once = Path(folder) / "sabotaged"
     original = getattr(Path, step)
 
     def strike():
-        if trial.start and not once.exists():
+        if whose(trial) and not once.exists():
             once.touch()
             os.kill(os.getppid() if kills == "driver" else os.getpid(), signal.SIGKILL)
             signal.pause()  # until the end of the driver reaches this process
@@ -137,6 +150,12 @@ DRIVER_POINTS = {
     "after the study is closed": partial(at_append, "after", closes),
 }
 
+FORK_POINTS = {
+    "before a fork is recorded": partial(at_append, "before", forks),
+    "while a fork is recorded": partial(at_append, "within", forks),
+    "after a fork is recorded, before it is carried out": partial(at_append, "after", forks),
+}
+
 SAVING = {
     "while a checkpoint is written": ("write_bytes", "after"),
     "before a checkpoint's rename": ("rename", "before"),
@@ -148,12 +167,19 @@ WORKER_POINTS = {
     for name, (step, when) in SAVING.items()
 }
 
+FORK_WORKER_POINTS = {
+    f"{whom} of a fork {name}": partial(train, whose=is_fork, kills=whom, step=step, when=when)
+    for whom in ("driver", "worker")
+    for name, (step, when) in SAVING.items()
+}
+
 if __name__ == "__main__":
     point, arguments = sys.argv[1], sys.argv[2:]
     is_first = arguments[1] == "1"
-    if point in WORKER_POINTS:
-        victim.drive(arguments, WORKER_POINTS[point])
+    trainings = WORKER_POINTS | FORK_WORKER_POINTS
+    if point in trainings:
+        victim.drive(arguments, trainings[point])
     else:
         if is_first:
-            DRIVER_POINTS[point]()
+            (DRIVER_POINTS | FORK_POINTS)[point]()
         victim.drive(arguments)
