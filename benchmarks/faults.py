@@ -133,7 +133,8 @@ def kill_drivers(n_kills: int, random: Random, folder: Path) -> list[Row]:
         )
         while not victim.has_closed() and not ends.violations:
             victim.start()
-            phase = kill_within(victim, random, lasts) if n_done(rows.values()) < n_kills else None
+            goes_on = n_done(rows.values()) >= n_kills
+            phase = None if goes_on else kill_within(victim, random, choose_phase(random), lasts)
             if phase is None:
                 ends.expect_end(victim)
                 ends.look_at(victim)
@@ -163,9 +164,13 @@ def durations(folder: Path, settings: Settings | None = None) -> dict[str, float
     return lasts
 
 
-def kill_within(victim: Victim, random: Random, lasts: dict[str, float]) -> str | None:
+def choose_phase(random: Random) -> str:
+    """Where to kill the next driver."""
+    return random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+
+
+def kill_within(victim: Victim, random: Random, phase: str, lasts: dict[str, float]) -> str | None:
     """Kill the driver somewhere in a phase; the phase that it had really come to. `None` if it was over before."""
-    (phase,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
     if phase != "importing" and not victim.wait_for(phase):  # type: ignore[arg-type]  # the others begin with marks
         return None
     time.sleep(random.uniform(0, lasts[phase]))
@@ -272,12 +277,12 @@ def kill_population(n_kills: int, random: Random, folder: Path) -> list[Row]:
         killed: list[int] = []
         while not victim.has_closed() and not ends.violations:
             victim.start()
-            for state in kill_some_workers(
-                victim, random, killed, min(left["workers"], random.randint(0, 3))
-            ):
+            phase: str | None = choose_phase(random) if left["drivers"] else None
+            n_workers = min(left["workers"], random.randint(1, 3)) if phase in (None, "running") else 0
+            for state in kill_some_workers(victim, random, killed, n_workers):
                 workers[state].times += 1
                 left["workers"] -= 1
-            phase = kill_within(victim, random, lasts) if left["drivers"] else None
+            phase = kill_within(victim, random, phase, lasts) if phase else None
             if phase is None:
                 ends.expect_end(victim)
                 ends.look_at(victim)

@@ -13,13 +13,14 @@ from random import Random
 
 import msgspec
 import pytest
+from tests.faults.inline import Stumbling, run_inline
 from tests.faults.saboteur import FORK_POINTS, FORK_WORKER_POINTS
 
 from paceline.events import JobEnded, Outcome, TrialCreated
 from paceline.testing.audit import Audit
-from paceline.testing.faults import Crash, CrashingJournal, crash_points
+from paceline.testing.faults import crash_points
 from paceline.testing.killing import Victim, state_of
-from paceline.testing.victim import Settings, budget_of, make_study, train, training_of
+from paceline.testing.victim import Settings, train
 
 SABOTEUR = Path(__file__).with_name("saboteur.py")
 SMALL = Settings(scheduler="population", max_resource=6, members=4)
@@ -48,9 +49,6 @@ def bring_to_its_end(victim):
     victim.run_to_end()
     assert victim.has_closed()
     assert_well(victim)
-    entries = victim.entries()
-    victim.run_to_end()
-    assert victim.entries() == entries, "to run a closed study again changes nothing"
 
 
 @needs_proc
@@ -105,7 +103,9 @@ def test_drivers_and_workers_killed_at_random_instants(tmp_path):
         else:
             assert victim.wait() == 0, victim.output()
         assert_well(victim)
-    bring_to_its_end(victim)
+    entries = victim.entries()
+    victim.run_to_end()
+    assert victim.entries() == entries, "to run a closed study again changes nothing"
     assert killed
     assert forks_of(victim)
     died = {item.pid for item in victim.work() if item.what == "died"}
@@ -133,24 +133,6 @@ def test_a_population_that_landed_goes_on(tmp_path):
     assert audit_of(victim).n_repeated == 0
 
 
-def run_inline(folder, settings, observers=(), point=None):
-    """Train a population in this process; whether it died at the point."""
-    with make_study(folder, settings) as study:
-        journal = CrashingJournal(study.storage.journal(study.name), point)
-        study.storage.journal = lambda _: journal
-        with suppress(Crash):
-            study.run(
-                training_of(folder, settings, train),
-                executor="inline",
-                budget=budget_of(settings),
-                observers=observers,
-                progress=False,
-            )
-        journal._journal.release()  # as if its process were gone
-        del study.storage.journal
-    return journal.has_crashed
-
-
 def test_a_driver_that_dies_at_any_write_loses_nothing(tmp_path):
     """With real checkpoints and real states, before and after each append."""
     n_crashes = n_forks = 0
@@ -169,12 +151,12 @@ def test_a_driver_that_dies_at_any_write_loses_nothing(tmp_path):
     assert n_forks > n_crashes, "there was something to lose"
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_all_is_well_after_each_write(tmp_path, seed):
-    settings = msgspec.structs.replace(SMALL, seed=seed)
-    victim = Victim(tmp_path, settings)
+@pytest.mark.parametrize("training", [train, Stumbling()], ids=["well", "stumbling"])
+def test_all_is_well_after_each_write(tmp_path, training):
+    victim = Victim(tmp_path, SMALL)
     audits = []
-    run_inline(tmp_path, settings, observers=[lambda _: audits.append(victim.audit())])
+    run_inline(tmp_path, SMALL, observers=[lambda _: audits.append(victim.audit())], training=training)
     assert len(audits) > 20
     assert not any(audits)
     assert forks_of(victim)
+    assert victim.has_closed()
