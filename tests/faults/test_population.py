@@ -20,6 +20,7 @@ from paceline.events import JobEnded, Outcome, TrialCreated
 from paceline.testing.audit import Audit
 from paceline.testing.faults import crash_points
 from paceline.testing.killing import Victim, state_of
+from paceline.testing.regression import wrong_histories, wrong_losses
 from paceline.testing.victim import Settings, train
 
 SABOTEUR = Path(__file__).with_name("saboteur.py")
@@ -149,6 +150,25 @@ def test_a_driver_that_dies_at_any_write_loses_nothing(tmp_path):
         assert audit_of(victim).n_repeated <= 1, point
     assert n_crashes > 30
     assert n_forks > n_crashes, "there was something to lose"
+
+
+def test_a_fork_whose_donor_s_checkpoint_was_removed_fails(tmp_path):
+    """By somebody else. From nothing it would have become another trial, with a lineage that is not true."""
+    victim = Victim(tmp_path, SMALL)
+
+    def remove(entries):
+        for _, event in entries:
+            if isinstance(event, TrialCreated) and event.trial.origin is not None:
+                victim.store.delete(event.trial.origin.checkpoint.key)
+
+    run_inline(tmp_path, SMALL, observers=[remove])
+    assert victim.has_closed()
+    entries = victim.entries()
+    failed = [e for _, e in entries if isinstance(e, JobEnded) and e.outcome is Outcome.FAILED]
+    assert failed
+    assert all("from which this fork was to go on, is gone" in end.error for end in failed)
+    assert list(wrong_losses(entries)) == []
+    assert list(wrong_histories(entries, victim.store)) == []
 
 
 @pytest.mark.parametrize("training", [train, Stumbling()], ids=["well", "stumbling"])
