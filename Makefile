@@ -31,7 +31,7 @@ docs: .make/test ## test what the documentation says: links, snippets, printed h
 claims: .make/demo ## the papers' claims by simulation: claim, measured, verdict (10 minutes)
 	$(BIN)/python benchmarks/claims.py
 
-faults: .make/demo ## kill -9 of driver and workers at 100 random instants each (10 minutes)
+faults: .make/demo ## kill -9 of driver and workers, at 260 random instants (15 minutes)
 	$(BIN)/python benchmarks/faults.py
 
 forks: .make/demo ## what a population costs besides training: decisions of 1,000 members, forks of 100 MB (1 minute)

@@ -9,6 +9,9 @@ two runs are alike.
     drivers     SIGKILL while they import, open, start, run and close; each time the same command is given again
     workers     SIGKILL while they start, train and idle, under ASHA and synchronous halving by turns
     others      Ctrl-C once and twice, SIGTERM; a worker that is stopped, and so hangs; no room for checkpoints or journal
+    population  SIGKILL of drivers and workers of PBT, whose training kills itself now and then besides
+
+`python benchmarks/faults.py population` does that part alone.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -55,6 +58,8 @@ WEIGHTS = {"importing": 2, "opening": 3, "starting": 3, "running": 13, "closing"
 
 KILLS_PER_STUDY = 12
 """Of workers: each study is to come to its end by its own strength."""
+
+POPULATION = Settings(scheduler="population", max_resource=12, workers=3, pace_s=0.02, mortality=0.03)
 
 SMALL_DISK = "600k"
 
@@ -128,7 +133,8 @@ def kill_drivers(n_kills: int, random: Random, folder: Path) -> list[Row]:
         )
         while not victim.has_closed() and not ends.violations:
             victim.start()
-            phase = kill_within(victim, random, lasts) if n_done(rows.values()) < n_kills else None
+            goes_on = n_done(rows.values()) >= n_kills
+            phase = None if goes_on else kill_within(victim, random, choose_phase(random), lasts)
             if phase is None:
                 ends.expect_end(victim)
                 ends.look_at(victim)
@@ -145,9 +151,9 @@ def kill_drivers(n_kills: int, random: Random, folder: Path) -> list[Row]:
     return [*rows.values(), ends]
 
 
-def durations(folder: Path) -> dict[str, float]:
+def durations(folder: Path, settings: Settings | None = None) -> dict[str, float]:
     """How many seconds each phase of a driver that nobody disturbs lasts."""
-    victim = Victim(folder)
+    victim = Victim(folder, settings)
     victim.start()
     lasts: dict[str, float] = {}
     begin = time.monotonic()
@@ -158,9 +164,13 @@ def durations(folder: Path) -> dict[str, float]:
     return lasts
 
 
-def kill_within(victim: Victim, random: Random, lasts: dict[str, float]) -> str | None:
+def choose_phase(random: Random) -> str:
+    """Where to kill the next driver."""
+    return random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+
+
+def kill_within(victim: Victim, random: Random, phase: str, lasts: dict[str, float]) -> str | None:
     """Kill the driver somewhere in a phase; the phase that it had really come to. `None` if it was over before."""
-    (phase,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
     if phase != "importing" and not victim.wait_for(phase):  # type: ignore[arg-type]  # the others begin with marks
         return None
     time.sleep(random.uniform(0, lasts[phase]))
@@ -227,6 +237,8 @@ def without_cause(victim: Victim, killed: Sequence[int]) -> Iterator[str]:
     blamed = set()
     for _, event in victim.entries():
         if isinstance(event, JobEnded) and event.outcome is not Outcome.COMPLETED:
+            if event.outcome is Outcome.LOST and event.error == "its driver ended":
+                continue
             found = re.match(r"worker process (\d+) was killed by signal 9", event.error or "")
             pid = int(found[1]) if found is not None else None
             if pid not in killed or pid in blamed:
@@ -239,6 +251,71 @@ def outcomes(victim: Victim) -> Counter[str]:
     audit = Audit(victim.entries(), victim.work(), victim.store)
     ends = Counter(f"jobs {job.end.outcome}" for job in audit.jobs if job.end is not None)
     return ends + Counter({"units trained": audit.n_units, "of these repeated": audit.n_repeated})
+
+
+# A population -------------------------------------------------------------------------------------------------
+
+
+def kill_population(n_kills: int, random: Random, folder: Path) -> list[Row]:
+    """Kill drivers and workers, half and half, of one population after the other."""
+    drivers = {phase: Row(f"population: driver killed while {phase}") for phase in PHASES}
+    workers = {
+        state: Row(f"population: worker killed while {state}") for state in ("starting", "training", "idle")
+    }
+    ends = Row(
+        "populations brought to their end",
+        "each member fully trained, once; states are those of the chain of origins; donors kept while they are needed",
+    )
+    left = {"drivers": n_kills - n_kills // 2, "workers": n_kills // 2}
+    lasts = durations(folder / "undisturbed", POPULATION)
+    while any(left.values()) and not ends.violations:
+        number = ends.times
+        settings = msgspec.structs.replace(
+            POPULATION, seed=number, checkpoint_every=1 if number % 2 else None
+        )
+        victim = Victim(folder / str(number), settings)
+        killed: list[int] = []
+        while not victim.has_closed() and not ends.violations:
+            victim.start()
+            phase: str | None = choose_phase(random) if left["drivers"] else None
+            n_workers = min(left["workers"], random.randint(1, 3)) if phase in (None, "running") else 0
+            for state in kill_some_workers(victim, random, killed, n_workers):
+                workers[state].times += 1
+                left["workers"] -= 1
+            phase = kill_within(victim, random, phase, lasts) if phase else None
+            if phase is None:
+                ends.expect_end(victim)
+                ends.look_at(victim)
+            else:
+                drivers[phase].times += 1
+                left["drivers"] -= 1
+                drivers[phase].look_at(victim)
+        died = {item.pid for item in victim.work() if item.what == "died"}
+        ends.violations += without_cause(victim, [*killed, *died])
+        before = victim.entries()
+        audit = ends.bring_to_end(victim)
+        ends.expect(victim.entries() == before, "to run it again has changed it")
+        ends.times += 1
+        ends.figures += Counter({"forks": audit.n_forks, "killed by their own training": len(died)})
+        ends.figures += outcomes(victim)
+        shutil.rmtree(victim.folder)
+        say(f"{n_kills - sum(left.values())} killed in populations, {ends.times} of these ended")
+    return [*drivers.values(), *workers.values(), ends]
+
+
+def kill_some_workers(victim: Victim, random: Random, killed: list[int], times: int) -> Iterator[str]:
+    """Kill workers at random instants; what each was doing."""
+    n_before = len(victim.work())
+    if times and not victim.wait_until(lambda: len(victim.work()) > n_before):
+        return
+    for _ in range(times):
+        time.sleep(random.uniform(0, 0.3))
+        worker, state = choose_worker(victim, random, killed)
+        with suppress(ProcessLookupError):
+            if worker is not None and victim.is_running:
+                kill(worker, signal.SIGKILL)
+                killed.append(worker)
+                yield state
 
 
 # Signals ------------------------------------------------------------------------------------------------------
@@ -385,6 +462,14 @@ def other_faults(times: int, random: Random, folder: Path) -> list[Row]:
     ]
 
 
+PARTS: dict[str, Callable[[int, Random, Path], list[Row]]] = {
+    "drivers": kill_drivers,
+    "workers": kill_workers,
+    "population": kill_population,
+    "others": other_faults,
+}
+
+
 def print_table(rows: Sequence[Row], seconds: float) -> None:
     """For people."""
     wide = max(len(row.fault) for row in rows)
@@ -408,8 +493,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all without any")
     parser.add_argument("--drivers", type=int, default=100, metavar="N", help="drivers to kill")
     parser.add_argument("--workers", type=int, default=100, metavar="N", help="workers to kill")
+    parser.add_argument(
+        "--population", type=int, default=60, metavar="N", help="drivers and workers of a population to kill"
+    )
     parser.add_argument(
         "--others", type=int, default=3, metavar="N", help="times for each of the other faults"
     )
@@ -417,18 +506,17 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument("--disks", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}: expected some of {', '.join(PARTS)}")
     if options.disks is not None:
         print(json.dumps([asdict(row) for row in fill_disks(options.others, options.disks)]))
         return 0
     begin = time.monotonic()
-    random = Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="paceline-faults-") as name:
-        folder = Path(name)
-        rows = [
-            *(kill_drivers(options.drivers, random, folder / "drivers") if options.drivers else ()),
-            *(kill_workers(options.workers, random, folder / "workers") if options.workers else ()),
-            *(other_faults(options.others, random, folder) if options.others else ()),
-        ]
+        rows = []
+        for part in options.parts or PARTS:
+            if times := getattr(options, part):
+                rows += PARTS[part](times, Random(f"{part} {options.seed}"), Path(name) / part)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))
     else:

@@ -281,7 +281,13 @@ class Driver:
     def _assign(self, issued: JobIssued) -> Assignment:
         state = self._ledger.trials[issued.job.trial]
         checkpoint = state.checkpoint if issued.job.start else None
-        return Assignment(issued.job, state.trial.config, checkpoint, may_continue=self._scheduler.resumes)
+        return Assignment(
+            issued.job,
+            state.trial.config,
+            checkpoint,
+            may_continue=self._scheduler.resumes,
+            is_fork=state.trial.origin is not None,
+        )
 
     def _receive(self, events: Sequence[ExecutorEvent]) -> None:
         """Record an executor's news; what is late or repeated is dropped."""

@@ -92,7 +92,7 @@ class Study:
         folder: where checkpoints and workers' logs go; beside the database if not given.
         keep_checkpoints: how many checkpoints to keep, those that cannot be spared (of running jobs, and the
             incumbent's) and then the most promising; `None` is all that may be needed. A promoted trial whose
-            checkpoint is gone trains from 0.
+            checkpoint is gone trains from 0; a fork fails.
         max_checkpoint_bytes: how much disk they may take together; `None` is no limit.
 
     Raises:

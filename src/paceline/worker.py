@@ -121,16 +121,26 @@ def run_job(
     config: Config,
     checkpoint: Checkpoint | None,
     *,
+    is_fork: bool = False,
     channel: Channel,
     clock: Callable[[], float] = time.perf_counter,
 ) -> None:
     """Call the training function once, for this job and for those that go on from it in memory; see `Session`.
+
+    A fork whose checkpoint is gone fails at once: trained from nothing, it would be another trial than its origin says.
 
     Raises:
         CheckpointError: a checkpoint cannot be written; the job has ended `LOST`.
         KeyboardInterrupt: somebody interrupted training by hand; the job has ended `LOST`.
     """
     session = Session(context, job, config, checkpoint, channel=channel, clock=clock)
+    if is_fork and checkpoint is not None and session.checkpoint is None:
+        session.end(
+            Outcome.FAILED,
+            f"the checkpoint {context.folder / checkpoint.key}, from which this fork was to go on, is gone. Trained from "
+            "nothing it would not be what its origin says.",
+        )
+        return
     try:
         session.finish(train(TrialHandle(session)))
     except KeyboardInterrupt:

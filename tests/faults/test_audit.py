@@ -1,13 +1,18 @@
-"""The audit finds what it is there to find: each way of tampering with a good study is named."""
+"""The audit finds what it is there to find: each way of tampering with a good study is named, and each wrong library."""
+
+import functools
 
 import msgspec
 import pytest
+from tests.faults.inline import Stumbling, run_inline
+from tests.faults.saboteur import MUTANTS
 
 from paceline.checkpoints import CheckpointStore
-from paceline.events import JobEnded, JobIssued, Outcome, Reported
+from paceline.events import Job, JobEnded, JobIssued, Outcome, Reported, TrialCreated, TrialStopped
 from paceline.testing.audit import Audit, Work
 from paceline.testing.killing import Victim
-from paceline.testing.victim import Settings, is_whole, wrong_losses
+from paceline.testing.regression import is_whole, wrong_histories, wrong_losses
+from paceline.testing.victim import Settings
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +116,98 @@ def test_losses_and_history(victim):
     assert list(victim._lost_history(entries)) == []
     assert "does not begin with" in next(victim._lost_history(entries[1:]))
     assert "the journal has fewer" in "".join(victim._lost_history(entries[:5]))
+
+
+POPULATION = Settings(scheduler="population", max_resource=6, members=4, seed=1)
+
+
+@pytest.fixture(scope="module")
+def population(tmp_path_factory):
+    victim = Victim(tmp_path_factory.mktemp("population"), POPULATION)
+    run_inline(victim.folder, POPULATION)
+    assert victim.has_closed()
+    assert victim.audit() == []
+    return victim
+
+
+def test_facts_of_forks(population):
+    entries, work, store = population.entries(), population.work(), population.store
+    fork = next(seq for seq in of_kind(entries, TrialCreated) if entries[seq][1].trial.origin)
+    trial = entries[fork][1].trial
+    assert isinstance(entries[fork + 1][1], TrialStopped)
+    job = entries[fork + 2][1].job
+
+    def from_(**origin):
+        changed_origin = msgspec.structs.replace(trial.origin, **origin)
+        return changed(entries, fork, trial=msgspec.structs.replace(trial, origin=changed_origin))
+
+    later = msgspec.structs.replace(trial.origin.checkpoint, key="000000/00000002-000999")
+    elsewhere = msgspec.structs.replace(trial, member=9)
+    cases = {
+        "which was not there": from_(trial=99),
+        "had not reported": from_(checkpoint=later),
+        f"was not stopped when trial {trial.id}": without(entries, fork + 1),
+        f"trial {trial.id} was created without a first job from 2": [
+            *entries[: fork + 2],
+            entries[-1],
+        ],
+        "had to start from 2": changed(entries, fork + 2, job=msgspec.structs.replace(job, start=0)),
+        "there are the members [0, 1, 2, 3, 9]": changed(entries, fork, trial=elsewhere),
+        "was stopped, and nobody has taken its place": [
+            *entries[:-1],
+            (entries[-1][0], TrialStopped(entries[-2][1].trial, "by hand")),
+            entries[-1],
+        ],
+    }
+    assert problems(entries, work, store) == ""
+    assert isinstance(job, Job)
+    for said, tampered in cases.items():
+        assert said in problems(tampered, work, store), said
+
+
+def test_training_of_forks(population):
+    entries, work, store = population.entries(), population.work(), population.store
+    loaded = next(
+        index for index, item in enumerate(work) if item.what == "loaded" and item.source != item.trial
+    )
+    item = work[loaded]
+    others = msgspec.structs.replace(item, source=item.trial)
+    earlier = msgspec.structs.replace(item, resource=1)
+    for tampered in (
+        without(work, loaded),
+        [*work[:loaded], others, *work[loaded + 1 :]],
+        [*work[:loaded], earlier, *work[loaded + 1 :]],
+    ):
+        assert f"and had to load [({item.source}, {item.resource})]" in problems(entries, tampered, store)
+    called = without(work, loaded - 1)
+    assert work[loaded - 1].what == "called"
+    assert f"went on in memory, where trial {item.trial} was not" in problems(entries, called, store)
+
+
+def test_what_checkpoints_hold(population):
+    entries, store = population.entries(), population.store
+    assert list(wrong_histories(entries, store)) == []
+    fork = [seq for seq in of_kind(entries, TrialCreated) if entries[seq][1].trial.origin][-1]
+    trial = entries[fork][1].trial
+    config = {**trial.config, "lr": trial.config["lr"] * 1.2}
+    tampered = changed(entries, fork, trial=msgspec.structs.replace(trial, config=config))
+    assert "was trained by" in "".join(wrong_histories(tampered, store))
+    assert "undisturbed it is" in "".join(wrong_losses(tampered))
+
+
+def name_of(mutant):
+    return mutant.keywords["choose"].__name__ if isinstance(mutant, functools.partial) else mutant.__name__
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=name_of)
+def test_a_library_that_is_wrong(tmp_path, mutant):
+    """Seen after each write, or at the end."""
+    victim = Victim(tmp_path, POPULATION)
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        mutant(patch)
+        observers = [lambda _: found.extend(victim.audit())]
+        run_inline(tmp_path, POPULATION, observers=observers, training=Stumbling())
+    said = "\n".join(found)
+    for expected in MUTANTS[mutant]:
+        assert expected in said

@@ -68,11 +68,30 @@ def run(tmp_path, channel):
     """Calls a training function for one job; the events are in `channel`."""
 
     def run_it(
-        train, start=0, target=3, *, checkpoint=None, trial=7, every=None, metric="loss", seed=0, clock=None
+        train,
+        start=0,
+        target=3,
+        *,
+        checkpoint=None,
+        trial=7,
+        every=None,
+        metric="loss",
+        seed=0,
+        clock=None,
+        is_fork=False,
     ):
         context = TrainingContext("s", Objective(metric), tmp_path / "ck", checkpoint_every=every, seed=seed)
         job = Job(5, trial, start, target)
-        run_job(train, context, job, CONFIG, checkpoint, channel=channel, clock=clock or Clock())
+        run_job(
+            train,
+            context,
+            job,
+            CONFIG,
+            checkpoint,
+            is_fork=is_fork,
+            channel=channel,
+            clock=clock or Clock(),
+        )
 
     return run_it
 
@@ -362,6 +381,14 @@ def test_a_trial_whose_checkpoint_is_gone_repeats_what_it_needs(run, channel):
     assert [(report.resource, report.seconds) for report in channel.reports] == [(4, 4.0), (5, 1.0)]
     assert saved_at(channel) == [4, 5]
     assert channel.ends == [JobEnded(5, 7, Outcome.COMPLETED, trained=5)]
+
+
+def test_a_fork_whose_checkpoint_is_gone_is_not_trained_from_nothing(run, channel, tmp_path):
+    called = []
+    run(called.append, 3, 5, checkpoint=Checkpoint("000001/00000003-000001", 3), is_fork=True)
+    (end,) = channel.ends
+    assert (end.outcome, end.trained, channel.reports, called) == (Outcome.FAILED, 0, [], [])
+    assert str(tmp_path / "ck" / "000001" / "00000003-000001") in end.error
 
 
 # How it ends --------------------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ class InlineExecutor:
                 assignment.job,
                 assignment.config,
                 assignment.checkpoint,
+                is_fork=assignment.is_fork,
                 channel=_Channel(self, deliver),
             )
         finally:

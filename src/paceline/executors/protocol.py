@@ -36,12 +36,14 @@ class Assignment(msgspec.Struct, frozen=True, gc=False):
         checkpoint: where to start from; `None` when `job.start` is 0.
         may_continue: whether a worker that holds the trial in memory may go on from there; a scheduler that trains each
             promotion anew says no.
+        is_fork: whether it began from another trial's state, without which it would be another trial.
     """
 
     job: Job
     config: Config
     checkpoint: Checkpoint | None = None
     may_continue: bool = True
+    is_fork: bool = False
 
     def continues(self, trial: TrialId, resource: int) -> bool:
         """Whether a worker that holds `trial` in memory, trained to `resource`, can carry this out from there."""

@@ -153,7 +153,15 @@ def main() -> None:
 def _work(train: TrainingFunction, context: TrainingContext, link: Link) -> None:
     while (assignment := link.next_assignment()) is not None:
         with suppress(CheckpointError):  # the driver was told, and ends the run
-            run_job(train, context, assignment.job, assignment.config, assignment.checkpoint, channel=link)
+            run_job(
+                train,
+                context,
+                assignment.job,
+                assignment.config,
+                assignment.checkpoint,
+                is_fork=assignment.is_fork,
+                channel=link,
+            )
 
 
 def _refuse_breakpoint(*_: object, **__: object) -> NoReturn:

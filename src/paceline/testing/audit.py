@@ -3,7 +3,8 @@
 An audit trusts nothing that it can count for itself: the facts are folded by brute force beside the ledger, and what was
 trained is told by a log that Paceline knows nothing of. It holds for studies whose training function uses `steps()`,
 reports each of them with a `save`, and fails by dying only; whose scheduler resumes from checkpoints; and which keep all
-checkpoints that may be needed. See `victim.py`.
+checkpoints that may be needed. Of a population, no member was given up. See `victim.py`; what is looked at in forks is in
+`population.py`.
 """
 
 from __future__ import annotations
@@ -24,23 +25,31 @@ from paceline.events import (
     Outcome,
     Reported,
     StudyClosed,
+    StudyOpened,
     TrialCreated,
     TrialId,
+    TrialStopped,
 )
 from paceline.journal import Entry
 from paceline.ledger import Incumbent, Ledger
 from paceline.retention import retained
+from paceline.samplers.base import Context
+from paceline.schedulers.base import Scheduler, SchedulerSettings
+from paceline.space import Space
+from paceline.testing.population import Population
 
 
 class Work(msgspec.Struct, frozen=True):
     """One line of the log that training writes.
 
     Args:
-        what: `"called"`, `"trained"` (one unit, not yet reported), or `"waiting"` (the target is reported).
+        what: `"called"`, `"loaded"` (a checkpoint), `"trained"` (one unit, not yet reported), `"died"` (by its own hand),
+            or `"waiting"` (the target is reported).
         pid: the process.
         job: which job it was for.
         trial: which trial.
         resource: how far it was trained then.
+        source: the trial that had saved what was loaded.
     """
 
     what: str
@@ -48,6 +57,7 @@ class Work(msgspec.Struct, frozen=True):
     job: int
     trial: int
     resource: int
+    source: int | None = None
 
 
 class JobRecord(msgspec.Struct):
@@ -57,21 +67,27 @@ class JobRecord(msgspec.Struct):
         job: the job.
         issued_at: the seq of the event that issued it.
         expected_start: where it had to start, from the events before.
+        source: which trial has saved what it had to start from; `None` is from nothing.
         is_last_try: it starts from nothing, since its checkpoint may be to blame.
         reports: its own.
         end: how it ended, if it has.
         ended_at: the seq of that.
         units: what it really trained.
+        is_called: the training function was called for it; otherwise it went on in memory, or was never begun.
+        loads: what was loaded for it: whose state, and how far that was trained.
     """
 
     job: Job
     issued_at: int
     expected_start: int
+    source: TrialId | None = None
     is_last_try: bool = False
     reports: list[Reported] = []
     end: JobEnded | None = None
     ended_at: int | None = None
     units: list[int] = []
+    is_called: bool = False
+    loads: list[tuple[int | None, int]] = []
 
     @property
     def is_completed(self) -> bool:
@@ -110,21 +126,27 @@ class Audit:
         self._jobs: dict[JobId, JobRecord] = {}
         self._of_trial: dict[TrialId, list[JobRecord]] = defaultdict(list)
         self._newest: dict[TrialId, Checkpoint] = {}
+        self._savers: dict[str, tuple[Checkpoint, TrialId]] = {}
         self._n_trials = 0
+        self._population = Population(entries, self._has_failed)
+        self._scheduler: Scheduler | None = None
         for seq, (at, event) in enumerate(entries):
             if self._is_legal(seq, event):
                 self._count(seq, event)
                 self._ledger.apply(event, at)
+                self._schedule(seq, event)
         self._assign(work)
 
     def at_rest(self) -> list[str]:
         """What is wrong, whenever the study was left: driven, killed, or ended."""
         return [
             *self._problems,
+            *self._population.problems,
             *self._fold(),
             *self._incumbent(),
             *self._completed_once(),
             *self._starts(),
+            *self._loads(),
             *self._training(),
             *self._repetitions(),
             *self._missing_checkpoints(),
@@ -132,7 +154,13 @@ class Audit:
 
     def at_end(self) -> list[str]:
         """What is wrong besides, once the study is closed."""
-        return [*self._closed(), *self._retries(), *self._leftovers()]
+        settings = self._ledger.scheduler_settings
+        return [
+            *self._closed(),
+            *self._retries(),
+            *self._population.shrunken(settings),
+            *self._leftovers(),
+        ]
 
     @property
     def n_units(self) -> int:
@@ -154,6 +182,19 @@ class Audit:
     def n_interrupted(self) -> int:
         """Jobs that did not complete."""
         return sum(not record.is_completed for record in self._jobs.values())
+
+    @property
+    def n_forks(self) -> int:
+        """Trials that began from another one's checkpoint."""
+        return len(self._population.origins)
+
+    @property
+    def needed(self) -> set[str]:
+        """The keys of the checkpoints that may still be needed."""
+        scheduler = self._scheduler
+        if scheduler is None:
+            return retained(self._ledger)
+        return retained(self._ledger, needed=lambda: scheduler.needed_checkpoints)
 
     @property
     def jobs(self) -> list[JobRecord]:
@@ -186,21 +227,51 @@ class Audit:
 
     def _count(self, seq: int, event: AnyEvent) -> None:
         match event:
-            case TrialCreated():
+            case TrialCreated(trial=trial):
                 self._n_trials += 1
+                self._population.create(seq, trial)
+                if trial.origin is not None:
+                    self._newest[trial.id] = trial.origin.checkpoint
+            case TrialStopped():
+                self._population.stop(seq, event.trial)
             case JobIssued():
                 self._issue(seq, event.job)
+                self._population.issue(event.job)
             case Reported() | JobEnded():
                 self._hear(seq, event)
             case _:
                 pass
 
+    def _schedule(self, seq: int, event: AnyEvent) -> None:
+        """Fold the scheduler, which alone knows from which checkpoints it may yet let trials begin."""
+        try:
+            if isinstance(event, StudyOpened):
+                settings = SchedulerSettings.from_json(event.scheduler)
+                space = Space.from_json(event.space)
+                self._scheduler = settings.build(Context(space, event.seed, self._ledger))
+            elif self._scheduler is not None:
+                self._scheduler.apply(event)
+        except Exception as error:  # noqa: BLE001 - facts that never were may lead it anywhere
+            self._problems.append(f"event {seq}, {event}, cannot be folded by the scheduler: {error!r}")
+            self._scheduler = None
+
+    def _has_failed(self, trial: TrialId) -> bool:
+        """Whether it has failed for good by now."""
+        records = self._of_trial.get(trial)
+        if not records:
+            return False
+        return _failures(records, records[-1].job.target) > self._ledger.retries
+
     def _issue(self, seq: int, job: Job) -> None:
         before = self._of_trial[job.trial]
         checkpoint = self._newest.get(job.trial)
-        is_last_try = 0 < self._ledger.retries <= _failures(before, job.target)
-        start = 0 if checkpoint is None or is_last_try else checkpoint.resource
-        record = JobRecord(job, seq, start, is_last_try, [], None, None, [])
+        is_fork = job.trial in self._population.origins
+        is_last_try = not is_fork and 0 < self._ledger.retries <= _failures(before, job.target)
+        start, source = 0, None
+        if checkpoint is not None and not is_last_try:
+            start = checkpoint.resource
+            source = self._savers[checkpoint.key][1] if checkpoint.key in self._savers else None
+        record = JobRecord(job, seq, start, source, is_last_try, [], units=[], loads=[])
         self._jobs[job.id] = record
         before.append(record)
 
@@ -215,6 +286,8 @@ class Audit:
         record.reports.append(event)
         if event.checkpoint is not None:
             self._newest[event.trial] = event.checkpoint
+            self._savers[event.checkpoint.key] = event.checkpoint, event.trial
+        self._population.report(event, self._ledger.objective.loss(event.metrics))
 
     def _assign(self, work: Sequence[Work]) -> None:
         for item in work:
@@ -223,6 +296,10 @@ class Audit:
                 self._problems.append(f"{item} is of a job that is not recorded: it was carried out before")
             elif item.what == "trained":
                 record.units.append(item.resource)
+            elif item.what == "called":
+                record.is_called = True
+            elif item.what == "loaded":
+                record.loads.append((item.source, item.resource))
 
     # At rest ---------------------------------------------------------------------------------------------------
 
@@ -255,11 +332,11 @@ class Audit:
                 yield f"{what}: the ledger says {folded}, counting says {right}"
 
     def _reached(self) -> dict[TrialId, int]:
-        return {
-            trial: max(report.resource for record in records for report in record.reports)
-            for trial, records in self._of_trial.items()
-            if any(record.reports for record in records)
-        }
+        reached = {trial: origin.resource for trial, origin in self._population.origins.items()}
+        for trial, records in self._of_trial.items():
+            if any(record.reports for record in records):
+                reached[trial] = max(report.resource for record in records for report in record.reports)
+        return reached
 
     def _incumbent(self) -> Iterator[str]:
         """The incumbent is the best of all reports at the largest resource that was a target."""
@@ -297,6 +374,19 @@ class Audit:
             if record.job.start != record.expected_start:
                 yield f"{record} had to start from {record.expected_start}"
 
+    def _loads(self) -> Iterator[str]:
+        """Each job that was begun anew has really loaded what it had to start from, saved by its trial or its donor."""
+        for trial, records in self._of_trial.items():
+            reached = None
+            for record in records:
+                expected = [] if record.source is None else [(record.source, record.expected_start)]
+                has_begun = record.is_called and (record.units or record.loads)
+                if has_begun and record.loads != expected:
+                    yield f"{record} has loaded {record.loads}, and had to load {expected}"
+                if record.units and not record.is_called and reached != record.job.start:
+                    yield f"{record} went on in memory, where trial {trial} was not at its start"
+                reached = record.job.target if record.is_completed else None
+
     def _training(self) -> Iterator[str]:
         """Each job trains each unit once, in order, from its start; what is reported was trained."""
         for record in self._jobs.values():
@@ -324,17 +414,19 @@ class Audit:
     def _missing_checkpoints(self) -> Iterator[str]:
         """Every checkpoint that may be needed is there, as large as it was reported."""
         existing = set(self._store.keys())
-        needed = retained(self._ledger)
-        for trial, checkpoint in self._newest.items():
+        needed = self.needed
+        for checkpoint, trial in self._savers.values():
             if checkpoint.key not in needed:
                 continue
             if checkpoint.key not in existing:
-                yield f"checkpoint {checkpoint.key}, the newest of trial {trial}, is gone"
+                what = "the newest" if self._newest[trial] == checkpoint else "one that may be forked,"
+                yield f"checkpoint {checkpoint.key}, {what} of trial {trial}, is gone"
                 continue
             folder = self._store.path(checkpoint.key)
             size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
             if size_bytes != checkpoint.size_bytes:
                 yield f"checkpoint {checkpoint.key} has {size_bytes} bytes, not {checkpoint.size_bytes}"
+        yield from self._population.missing_donors(self._ledger.scheduler_settings, existing)
 
     # At the end ------------------------------------------------------------------------------------------------
 
@@ -361,7 +453,7 @@ class Audit:
 
     def _leftovers(self) -> Iterator[str]:
         """No checkpoint remains that nothing needs, and nothing half done."""
-        for key in sorted(set(self._store.keys()) - retained(self._ledger)):
+        for key in sorted(set(self._store.keys()) - self.needed):
             yield f"checkpoint {key} remains, and nothing needs it"
         for path in sorted(self._store.folder.glob("*/.*")):
             yield f"{path} remains, half done"

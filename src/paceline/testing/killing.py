@@ -8,7 +8,7 @@
         assert not victim.survivors()
         assert not victim.audit()
 
-The study itself is in `victim.py`, what is looked at in `audit.py`. Needs /proc, to find processes.
+The study itself is in `victim.py`, what is looked at in `audit.py` and `regression.py`. Needs /proc, to find processes.
 """
 
 from __future__ import annotations
@@ -29,17 +29,8 @@ from paceline.errors import PacelineError
 from paceline.events import StudyClosed
 from paceline.journal import Entry, open_storage
 from paceline.testing.audit import Audit, Work
-from paceline.testing.victim import (
-    NAME,
-    Mark,
-    Marker,
-    Settings,
-    WorkLog,
-    is_whole,
-    make_study,
-    storage_url,
-    wrong_losses,
-)
+from paceline.testing.regression import is_whole, wrong_histories, wrong_losses
+from paceline.testing.victim import NAME, Mark, Marker, Settings, WorkLog, make_study, storage_url
 
 DEADLINE_S = 60.0
 """What has not happened by then never will."""
@@ -203,6 +194,7 @@ class Victim:
             return [f"it cannot be opened: {error}"]
         audit = Audit(entries, self.work(), self.store)
         problems += [*audit.at_rest(), *self._torn_checkpoints(), *wrong_losses(entries)]
+        problems += wrong_histories(entries, self.store)
         if not replay.is_equal:
             problems.append(f"event {replay.seq} was {replay.recorded} and is derived as {replay.derived}")
         if isinstance(entries[-1][1], StudyClosed):

@@ -1,30 +1,30 @@
 """A real study as a program, made to be killed: `python -m paceline.testing.victim FOLDER NUMBER SETTINGS`.
 
-What it trains is real and cheap, a logistic regression whose state is its weights and their velocity, and deterministic:
-whatever was killed when, each loss that is recorded must be the one of a training that nobody disturbed. Each unit that
-is trained is told to a log that Paceline knows nothing of (`WorkLog`), and how far the driver has come to another
-(`Marker`). Who starts it, kills it and looks at what is left is `killing.Victim`.
+What it trains is in `regression.py`. Each unit that is trained is told to a log that Paceline knows nothing of
+(`WorkLog`), and how far the driver has come to another (`Marker`). Who starts it, kills it and looks at what is left is
+`killing.Victim`.
 """
 
 from __future__ import annotations
 
-import json
 import os
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from random import Random
+from typing import Literal
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from paceline import ASHA, Budget, Float, Study, SuccessiveHalving
-from paceline.events import Config, Reported, StudyClosed, TrialCreated, TrialId
+from paceline import ASHA, PBT, Budget, Float, Study, SuccessiveHalving
+from paceline.events import StudyClosed
 from paceline.journal import Entry
+from paceline.schedulers.base import SchedulerSettings
 from paceline.testing.audit import Work
+from paceline.testing.regression import Model
 from paceline.worker import TrialHandle
 
 NAME = "victim"
@@ -34,17 +34,18 @@ Mark = Literal["opening", "starting", "running", "closing", "ended"]
 """How far a driver has come: before it makes the study; before it runs it; its first facts are durable; the study is
 closed; there is nothing left to do."""
 
-_GRADIENTS_PER_UNIT = 20
-_N_FEATURES = 16
-
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What kind of study it is.
 
     Args:
-        scheduler: ASHA promotes whenever it can; successive halving waits for full rungs, so its workers idle.
+        scheduler: ASHA promotes whenever it can; successive halving waits for full rungs, so its workers idle; in a
+            population members fork each other.
         max_resource: units.
-        trials: the budget.
+        trials: the budget; a population has none, and ends when it is trained.
+        members: of the population.
+        interval: units between two comparisons in it.
+        mortality: how likely it is that a unit kills its process; one in four of these does so each time.
         workers: processes.
         seed: of the study.
         pace_s: seconds that a unit takes beyond its computing.
@@ -53,9 +54,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         padding_bytes: added to each checkpoint.
     """
 
-    scheduler: Literal["asha", "halving"] = "asha"
+    scheduler: Literal["asha", "halving", "population"] = "asha"
     max_resource: int = 27
     trials: int = 80
+    members: int = 6
+    interval: int = 2
+    mortality: float = 0.0
     workers: int = 2
     seed: int = 0
     pace_s: float = 0.0
@@ -74,12 +78,24 @@ def storage_url(folder: Path) -> str:
 
 def make_study(folder: Path, settings: Settings) -> Study:
     """The study, opened; all of its files are in `folder`."""
-    asha = ASHA(max_resource=settings.max_resource)
-    halving = SuccessiveHalving(max_resource=settings.max_resource, brackets=None, overlap=False)
+    top = settings.max_resource
+    scheduler: SchedulerSettings
+    match settings.scheduler:
+        case "asha":
+            scheduler = ASHA(max_resource=top)
+        case "halving":
+            scheduler = SuccessiveHalving(max_resource=top, brackets=None, overlap=False)
+        case "population":
+            scheduler = PBT(
+                max_resource=top,
+                interval=settings.interval,
+                population_size=settings.members,
+                quantile=0.25,
+            )
     return Study(
         NAME,
         SPACE,
-        asha if settings.scheduler == "asha" else halving,
+        scheduler,
         minimize="loss",
         storage=storage_url(folder),
         seed=settings.seed,
@@ -87,105 +103,56 @@ def make_study(folder: Path, settings: Settings) -> Study:
     )
 
 
-def train(trial: TrialHandle, *, folder: str, pace_s: float = 0.0, padding_bytes: int = 0) -> None:
+def training_of(
+    folder: Path, settings: Settings, training: Callable[..., object]
+) -> Callable[[TrialHandle], object]:
+    """The training function of such a study."""
+    return partial(
+        training,
+        folder=str(folder),
+        pace_s=settings.pace_s,
+        padding_bytes=settings.padding_bytes,
+        mortality=settings.mortality,
+    )
+
+
+def budget_of(settings: Settings) -> Budget:
+    """What ends such a study."""
+    return Budget() if settings.scheduler == "population" else Budget(trials=settings.trials)
+
+
+def train(
+    trial: TrialHandle, *, folder: str, pace_s: float = 0.0, padding_bytes: int = 0, mortality: float = 0.0
+) -> None:
     """Train one config; tell each unit to the log before it is reported."""
     log = WorkLog(Path(folder))
-    model = Model(trial.config)
+    model = Model(trial.config, trial.id)
     log.note("called", trial)
     if trial.checkpoint is not None:
-        model.load(trial.checkpoint, trial)
+        source = model.load(trial.checkpoint, trial)
+        log.note("loaded", trial, model.n_units, source)
     for _ in trial.steps():
         loss = model.train_one_unit()
         time.sleep(pace_s)
         log.note("trained", trial, model.n_units)
-        trial.report(loss=loss, save=partial(model.save, trial=trial.id, padding_bytes=padding_bytes))
+        if _is_deadly(trial, model.n_units, mortality, Path(folder)):
+            log.note("died", trial, model.n_units)
+            os.kill(os.getpid(), signal.SIGKILL)
+        trial.report(loss=loss, save=partial(model.save, padding_bytes=padding_bytes))
         if model.n_units == trial.target:
             log.note("waiting", trial, model.n_units)
 
 
-class Model:
-    """Logistic regression with momentum: what it is after n units depends on its config alone.
-
-    Args:
-        config: learning rate, momentum, weight decay.
-    """
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self._features, self._labels = _data()
-        self._config = config
-        self._weights = np.zeros(_N_FEATURES)
-        self._velocity = np.zeros(_N_FEATURES)
-        self.n_units = 0
-
-    def train_one_unit(self) -> float:
-        """Some steps of gradient descent; the loss after them."""
-        learning_rate, momentum, decay = (float(self._config[name]) for name in ("lr", "momentum", "decay"))
-        for _ in range(_GRADIENTS_PER_UNIT):
-            errors = 1 / (1 + np.exp(-self._features @ self._weights)) - self._labels
-            gradient = self._features.T @ errors / len(errors) + decay * self._weights
-            self._velocity = momentum * self._velocity - learning_rate * gradient
-            self._weights = self._weights + self._velocity
-        self.n_units += 1
-        margins = (2 * self._labels - 1) * (self._features @ self._weights)
-        return float(np.mean(np.logaddexp(0, -margins)))
-
-    def save(self, folder: Path, *, trial: int, padding_bytes: int = 0) -> None:
-        """Write several files, the last of which says what they are."""
-        np.save(folder / "weights.npy", self._weights)
-        (folder / "padding").write_bytes(bytes(padding_bytes))
-        np.save(folder / "velocity.npy", self._velocity)
-        (folder / "about.json").write_text(json.dumps({"trial": trial, "resource": self.n_units}))
-
-    def load(self, folder: Path, trial: TrialHandle) -> None:
-        """Go on from what was saved, if it is what the trial was promised."""
-        about = json.loads((folder / "about.json").read_text())
-        if about != {"trial": trial.id, "resource": trial.start}:
-            raise AssertionError(f"trial {trial.id} was to go on from {trial.start} and was given {about}")
-        self._weights = np.load(folder / "weights.npy")
-        self._velocity = np.load(folder / "velocity.npy")
-        self.n_units = trial.start
-
-
-@cache
-def _data() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    random = np.random.default_rng(0)
-    features = random.normal(size=(256, _N_FEATURES))
-    labels = features @ random.normal(size=_N_FEATURES) + random.normal(size=256) > 0
-    return features, labels.astype(np.float64)
-
-
-# What is wrong with what it has left --------------------------------------------------------------------------
-
-
-def is_whole(folder: Path, key: str) -> bool:
-    """Whether a checkpoint holds all that `Model.save` writes, of the trial and the resource that its key names."""
-    try:
-        about = json.loads((folder / "about.json").read_text())
-        shapes = {np.load(folder / f"{name}.npy").shape for name in ("weights", "velocity")}
-    except (OSError, ValueError, EOFError):
+def _is_deadly(trial: TrialHandle, unit: int, mortality: float, folder: Path) -> bool:
+    """Whether this unit kills its process now: most of the deadly ones do so once, every fourth always."""
+    draw = Random(f"{trial.seed} {unit}").random()  # noqa: S311 - nothing secret
+    if draw >= mortality:
         return False
-    return shapes == {(_N_FEATURES,)} and key.startswith(f"{about['trial']:06d}/{about['resource']:08d}-")
-
-
-def wrong_losses(entries: Sequence[Entry]) -> Iterator[str]:
-    """Recorded losses that are not those of a training which nobody has disturbed."""
-    configs = {event.trial.id: event.trial.config for _, event in entries if isinstance(event, TrialCreated)}
-    reports = [event for _, event in entries if isinstance(event, Reported)]
-    reached: dict[TrialId, int] = {}
-    for report in reports:
-        reached[report.trial] = max(report.resource, reached.get(report.trial, 0))
-    expected = {trial: undisturbed_losses(configs[trial], n_units) for trial, n_units in reached.items()}
-    for report in reports:
-        loss, right = report.metrics["loss"], expected[report.trial][report.resource - 1]
-        if loss != right:
-            yield f"trial {report.trial} reported {loss} at {report.resource}; undisturbed it is {right}"
-
-
-def undisturbed_losses(config: Config, n_units: int) -> list[float]:
-    """The losses after 1, 2, ... units of a training that nobody disturbs."""
-    model = Model(config)
-    with np.errstate(over="ignore"):
-        return [model.train_one_unit() for _ in range(n_units)]
+    try:
+        (folder / f"death-{trial.id}-{unit}").touch(exist_ok=False)
+    except FileExistsError:
+        return draw < mortality / 4
+    return True
 
 
 # Its logs -----------------------------------------------------------------------------------------------------
@@ -202,11 +169,16 @@ class WorkLog:
         self._path = folder / "work.log"
 
     def note(
-        self, what: Literal["called", "trained", "waiting"], trial: TrialHandle, resource: int = 0
+        self,
+        what: Literal["called", "loaded", "trained", "died", "waiting"],
+        trial: TrialHandle,
+        resource: int = 0,
+        source: int | None = None,
     ) -> None:
         """Add a line."""
         job = trial._session.job  # noqa: SLF001 - training functions are not told their job; an audit needs it
-        _append(self._path, f"{what} {os.getpid()} {job.id} {trial.id} {resource}")
+        numbers = [os.getpid(), job.id, trial.id, resource, *([] if source is None else [source])]
+        _append(self._path, f"{what} {' '.join(map(str, numbers))}")
 
     def read(self) -> list[Work]:
         """All lines so far."""
@@ -273,11 +245,9 @@ def drive(arguments: Sequence[str], training: Callable[..., object] = train) -> 
     with make_study(folder, settings) as study:
         mark("starting")
         study.run(
-            partial(
-                training, folder=str(folder), pace_s=settings.pace_s, padding_bytes=settings.padding_bytes
-            ),
+            training_of(folder, settings, training),
             workers=settings.workers,
-            budget=Budget(trials=settings.trials),
+            budget=budget_of(settings),
             checkpoint_every=settings.checkpoint_every,
             patience_s=settings.patience_s,
             observers=[mark.observe],
