@@ -145,11 +145,11 @@ def main():
         ),
         **shared,
     )
-    random = Study(f"random-{name}", space, RandomSearch(max_resource=units), **shared)
+    random_search = Study(f"random-{name}", space, RandomSearch(max_resource=units), **shared)
     population.run(train, workers=2, threads_per_worker=1)
-    random.run(train, workers=2, threads_per_worker=1, budget=Budget(trials=members))
+    random_search.run(train, workers=2, threads_per_worker=1, budget=Budget(trials=members))
     show("population based training", population)
-    show("random search", random)
+    show("random search", random_search)
 
 
 if __name__ == "__main__":

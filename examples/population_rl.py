@@ -167,11 +167,11 @@ def main():
         PBT(max_resource=units, interval=interval, population_size=agents),
         **shared,
     )
-    random = Study(f"random-{name}", space, RandomSearch(max_resource=units), **shared)
+    random_search = Study(f"random-{name}", space, RandomSearch(max_resource=units), **shared)
     population.run(train, workers=2, threads_per_worker=1)
-    random.run(train, workers=2, threads_per_worker=1, budget=Budget(trials=agents))
+    random_search.run(train, workers=2, threads_per_worker=1, budget=Budget(trials=agents))
     show("population based training", population)
-    show("random search", random)
+    show("random search", random_search)
 
 
 if __name__ == "__main__":
