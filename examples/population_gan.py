@@ -111,10 +111,8 @@ def show(name, study):
     print(f"{name}: energy distance {best.value:.4f}, median of all {median(finals):.4f}")
     print(f"  on samples that nothing was selected by: {distance:.4f}, {modes} of {N_MODES} modes covered")
     print(
-        f"  trained: {study.spent.resource} units of {STEPS_PER_UNIT} steps by {len(finals)} pairs together,",
-        end=" ",
+        f"  trained: {study.spent.resource} units of {STEPS_PER_UNIT} steps in all, in {study.spent.elapsed_s:.0f} s"
     )
-    print(f"in {study.spent.elapsed_s:.0f} s")
     for piece in study.schedule():
         values = ", ".join(f"{key} {value:.2g}" for key, value in piece.config.items())
         print(f"  from {piece.start} to {piece.stop}: {values}")
@@ -146,8 +144,10 @@ def main():
         **shared,
     )
     random_search = Study(f"random-{name}", space, RandomSearch(max_resource=units), **shared)
-    population.run(train, workers=2, threads_per_worker=1)
-    random_search.run(train, workers=2, threads_per_worker=1, budget=Budget(trials=members))
+    for study, budget in ((population, None), (random_search, Budget(trials=members))):
+        study.run(train, workers=2, threads_per_worker=1, budget=budget)
+        if study.status == "open":
+            raise SystemExit("Stopped. Run it again, and it goes on.")
     show("population based training", population)
     show("random search", random_search)
 
