@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 22
 
 demo: .make/demo ## tune a real model on two worker processes, with ASHA
 	$(BIN)/python examples/demo.py
@@ -49,6 +49,15 @@ counting-ones: .make/bench ## BOHB's synthetic experiment, beside Optuna's TPE (
 real-data: .make/test ## methods on real data in PACELINE_DATA: the evidence for what is recommended (45 minutes)
 	$(BIN)/python benchmarks/real_data.py
 
+population-rl: .make/population ## population based training of an actor-critic, beside random search (3 minutes)
+	$(BIN)/python examples/population_rl.py
+
+population-gan: .make/population ## likewise, of a generative adversarial network (9 minutes)
+	$(BIN)/python examples/population_gan.py
+
+population-sequence: .make/population ## likewise, of a recurrent network on text (8 minutes)
+	$(BIN)/python examples/population_sequence.py
+
 clean: ## remove what these commands made
 	rm -rf $(VENV) .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -67,6 +76,9 @@ clean: ## remove what these commands made
 .make/dev: .make/venv pyproject.toml constraints.txt
 	$(PIP) --editable '.[dev]' && touch $@
 
+.make/population: .make/venv pyproject.toml constraints.txt
+	$(PIP) --editable '.[population]' && touch $@
+
 .make/bench: .make/venv pyproject.toml constraints.txt
 	$(PIP) --editable '.[test,peers]' && touch $@
 
@@ -76,4 +88,5 @@ clean: ## remove what these commands made
 	$@/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/hpbandster.txt || { rm -r $@; false; }
 	touch $@
 
-.PHONY: help demo test check format docs claims faults forks bench suggestions counting-ones real-data clean
+.PHONY: help demo test check format docs claims faults forks bench suggestions counting-ones real-data population-rl \
+	population-gan population-sequence clean
