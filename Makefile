@@ -31,6 +31,9 @@ docs: .make/test ## test what the documentation says: links, snippets, printed h
 claims: .make/demo ## the papers' claims by simulation: claim, measured, verdict (10 minutes)
 	$(BIN)/python benchmarks/claims.py
 
+populations: .make/demo ## what is claimed of population based training, on populations that really train (20 minutes)
+	$(BIN)/python benchmarks/populations.py
+
 faults: .make/demo ## kill -9 of driver and workers at 100 random instants each (10 minutes)
 	$(BIN)/python benchmarks/faults.py
 
@@ -73,4 +76,4 @@ clean: ## remove what these commands made
 	$@/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/hpbandster.txt || { rm -r $@; false; }
 	touch $@
 
-.PHONY: help demo test check format docs claims faults bench suggestions counting-ones real-data clean
+.PHONY: help demo test check format docs claims populations faults bench suggestions counting-ones real-data clean
