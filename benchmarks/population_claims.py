@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 import numpy as np
 from evidence import Estimate, Finding, Lab, Table, Verdict, estimate, mean, median, number, ratio
 from msgspec.structs import replace
-from populated import Method, Outcome, gap, held_out, outcome, resource, standard_error, usual
+from population_methods import Method, Outcome, gap, held_out, outcome, resource, standard_error, usual
 from population_tasks import R
 from scipy.stats import page_trend_test, spearmanr
 

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import numpy as np
 from evidence import Finding, Lab, Table, Verdict, estimate, mean
-from populated import Cell, gap, made, outcome, standard_error, usual
 from population_claims import PAPER
+from population_methods import Cell, gap, made, outcome, standard_error, usual
 from population_tasks import INTERVAL, R
 
 from paceline.events import Config

@@ -13,8 +13,9 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from evidence import Lab
 from msgspec.structs import replace
-from populated import TASKS, Cell, grid, made, outcome, populate
-from population_tasks import INTERVAL, Carts, Mixture, Network, R, eight_gaussians, energy_distance
+from population_methods import TASKS, Cell, grid, made, outcome, populate
+from population_networks import Network
+from population_tasks import INTERVAL, Carts, Mixture, R, eight_gaussians, energy_distance
 from populations import CLAIMS
 from threadpoolctl import threadpool_limits
 
@@ -138,7 +139,7 @@ def test_what_is_chosen_is_chosen_by_the_score_alone():
 
     cell = replace(SMALL["quadratic"], method="random")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("populated.made", lambda *_: Misleading())
+        patch.setattr("population_methods.made", lambda *_: Misleading())
         least = min(state.trial.config["lr"] for state in populate(cell, 0).ledger.trials)
         assert outcome(cell, 0).held_out == -least
 
