@@ -13,8 +13,8 @@ from scipy.stats import page_trend_test, spearmanr
 
 PAPER = "Jaderberg et al. 2017"
 
-SEEDS = 30
-"""For the balancing pole, whose returns scatter most."""
+SEEDS = 20
+"""Of the ablations."""
 
 
 # Reinforcement learning ------------------------------------------------------------------------------------------
@@ -23,7 +23,7 @@ SEEDS = 30
 def returns(lab: Lab) -> Finding:
     """P2: agents trained by PBT end with a higher return than the best of as many constants."""
     pbt, random = cells = [usual(lab, "balance"), usual(lab, "balance", "random")]
-    found = lab.measure(outcome, cells, seeds=lab.choose(SEEDS, 2))
+    found = lab.measure(outcome, cells, seeds=lab.choose(30, 2))
     finals = {cell: held_out(found[cell]) for cell in cells}
     areas = {cell: np.array([one.area for one in found[cell]]) for cell in cells}
     lead, lead_of_areas = gap(finals[pbt], finals[random]), gap(areas[pbt], areas[random])
@@ -109,7 +109,7 @@ def learning_rates(lab: Lab) -> Finding:
                 str(excess["grid, cosine"]),
                 "≤ 0",
                 excess["grid, cosine"].value <= 0,
-                lab.is_decisive,
+                must_hold=False,
             ),
             Verdict(
                 "the learning rate that PBT learns falls: Spearman's correlation with time below -0.5",
@@ -252,16 +252,16 @@ def population_sizes(lab: Lab) -> Finding:
 def exploits(lab: Lab) -> Finding:
     """P6: to copy both is best; the rules of exploit differ little, and each beats random search.
 
-    The table has longer intervals as well, of which no claim is made.
+    The table has a longer interval as well, of which no claim is made.
     """
     both = usual(lab, "balance")
     weights, hyperparameters = (replace(both, copies=copies) for copies in ("weights", "hyperparameters"))
     tournament, t_test = (replace(both, exploit=kind) for kind in ("tournament", "t_test"))
-    seldom = [replace(both, interval=interval) for interval in lab.choose((4, 10), (10,))]
+    seldom = replace(both, interval=8)
     random = usual(lab, "balance", "random")
     found = lab.measure(
         outcome,
-        [both, weights, hyperparameters, tournament, t_test, *seldom, random],
+        [both, weights, hyperparameters, tournament, t_test, seldom, random],
         seeds=lab.choose(SEEDS, 2),
     )
     finals = {cell: held_out(outcomes) for cell, outcomes in found.items()}
@@ -269,7 +269,7 @@ def exploits(lab: Lab) -> Finding:
     over_better = finals[both] - finals[better]
     kinds = (both, tournament, t_test)
     apart = {
-        pair: abs(difference.mean()) / standard_error(difference)
+        pair: abs(float(difference.mean())) / standard_error(difference)
         for pair in combinations(kinds, 2)
         if (difference := finals[pair[0]] - finals[pair[1]]).any()
     }
@@ -284,7 +284,7 @@ def exploits(lab: Lab) -> Finding:
                 source,
                 f"{gap(finals[both], finals[better])} (better: {better.copies}); each {resource(found[both])}",
                 f"≥ -1 standard error, {number(-standard_error(over_better))}",
-                over_better.mean() >= -standard_error(over_better),
+                float(over_better.mean()) >= -standard_error(over_better),
                 lab.is_decisive,
             ),
             Verdict(
@@ -293,7 +293,7 @@ def exploits(lab: Lab) -> Finding:
                 f"{number(apart.get(furthest, 0.0))} standard errors apart at most ({furthest[0].exploit}, {furthest[1].exploit})",
                 "≤ 2 for each pair",
                 apart.get(furthest, 0.0) <= 2,
-                lab.is_decisive,
+                must_hold=False,
             ),
             Verdict(
                 "... each above random search",

@@ -298,8 +298,8 @@ class Pair(msgspec.Struct):
 class Mixture(Task, StatefulTraining[Pair]):
     """The non-saturating GAN: two hidden layers of 32 in each network, batches of 64, Adam with β₁ = 0.5.
 
-    A unit is 50 updates of both. `score` is the energy distance of 500 points from 500 real ones, `held_out` of 2000 from
-    2000 others, both times 1000; `modes` is how many of the eight have a twentieth of the 2000 within three σ.
+    A unit is 50 updates of both. `score` is the energy distance of 500 points from 500 real ones, `held_out` of 1000 from
+    1000 others, both times 1000; `modes` is how many of the eight have a twentieth of the 1000 within three σ.
     """
 
     space: ClassVar[dict[str, Domain]] = {
@@ -325,8 +325,8 @@ class Mixture(Task, StatefulTraining[Pair]):
                 "score": 1000 * energy_distance(points, eight_gaussians(500, rng))
             }
             if stop == R:  # it takes long
-                points = self._points(state, 2000, rng)
-                metrics["held_out"] = 1000 * energy_distance(points, eight_gaussians(2000, rng))
+                points = self._points(state, 1000, rng)
+                metrics["held_out"] = 1000 * energy_distance(points, eight_gaussians(1000, rng))
                 near = ((points[:, None] - CENTRES) ** 2).sum(2) < (3 * SPREAD) ** 2
                 metrics["modes"] = float((near.mean(axis=0) > 0.05).sum())
             return state, metrics
