@@ -31,6 +31,12 @@ docs: .make/test ## test what the documentation says: links, snippets, printed h
 claims: .make/demo ## the papers' claims by simulation: claim, measured, verdict (10 minutes)
 	$(BIN)/python benchmarks/claims.py
 
+populations: .make/demo ## what is claimed of population based training, on populations that really train (20 minutes)
+	$(BIN)/python benchmarks/populations.py
+
+population-toy: .make/demo ## the toy of its paper, with its traps: figure 2 (2 minutes)
+	$(BIN)/python benchmarks/population_toy.py
+
 faults: .make/demo ## kill -9 of driver and workers, at 260 random instants (15 minutes)
 	$(BIN)/python benchmarks/faults.py
 
@@ -88,5 +94,5 @@ clean: ## remove what these commands made
 	$@/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/hpbandster.txt || { rm -r $@; false; }
 	touch $@
 
-.PHONY: help demo test check format docs claims faults forks bench suggestions counting-ones real-data population-rl \
-	population-gan population-sequence clean
+.PHONY: help demo test check format docs claims populations population-toy faults forks bench suggestions counting-ones \
+	real-data population-rl population-gan population-sequence clean

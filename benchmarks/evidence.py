@@ -1,19 +1,24 @@
 """What the check of a claim yields, and the arithmetic beneath it: seeds in parallel, intervals, tables.
 
 A claim is a function `Lab → Finding`. It measures cells (settings) over seeds with `Lab.measure`, condenses them to
-`Estimate`s, and states `Verdict`s: measured, required, whether it holds. `claims.py` prints them.
+`Estimate`s, and states `Verdict`s: measured, required, whether it holds. `main` measures a script's claims and prints them.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from io import StringIO
 from itertools import product, starmap
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 import numpy as np
@@ -40,6 +45,7 @@ class Lab:
     def __init__(self, *, quick: bool = False, processes: int = 1) -> None:
         self.quick = quick
         self._pool = ProcessPoolExecutor(processes) if processes > 1 else None
+        self._known: dict[tuple[Any, Hashable, int], Any] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -60,18 +66,21 @@ class Lab:
     def measure(self, trial: Callable[[C, int], T], cells: Iterable[C], seeds: int) -> dict[C, list[T]]:
         """`trial(cell, seed)` for each cell and the same seeds 0, 1, ... in each: comparisons are paired.
 
+        What has been measured before, for another claim, is not measured again.
+
         Args:
             trial: a function that other processes can import.
             cells: settings.
             seeds: how many.
         """
         cells = list(dict.fromkeys(cells))
-        tasks = list(product(cells, range(seeds)))
+        tasks = [task for task in product(cells, range(seeds)) if (trial, *task) not in self._known]
         if self._pool is None:
-            results = list(starmap(trial, tasks))
+            results: Iterable[T] = starmap(trial, tasks)
         else:
-            results = list(self._pool.map(partial(_starred, trial), tasks))
-        return {cell: results[i * seeds : (i + 1) * seeds] for i, cell in enumerate(cells)}
+            results = self._pool.map(partial(_starred, trial), tasks)
+        self._known |= {(trial, *task): result for task, result in zip(tasks, results, strict=True)}
+        return {cell: [self._known[trial, cell, seed] for seed in range(seeds)] for cell in cells}
 
 
 def _starred(trial: Callable[[C, int], T], task: tuple[C, int]) -> T:
@@ -242,3 +251,54 @@ def as_text(table: Table, width: int) -> str:
 def to_json(findings: dict[str, Finding]) -> bytes:
     """For programs."""
     return msgspec.json.format(msgspec.json.encode(findings), indent=2)
+
+
+# The command -----------------------------------------------------------------------------------------------------
+
+
+def main(claims: Mapping[str, Callable[[Lab], Finding]], script: str, description: str) -> int:
+    """Measure, print, write: what a script of claims does.
+
+    Args:
+        claims: by the name that `--only` takes.
+        script: the file's name, by which a page marks the place of its figures.
+        description: for `--help`.
+
+    Returns:
+        1 if a claim fails that must hold.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="few seeds, and the corners of large grids")
+    parser.add_argument(
+        "--only", action="append", choices=list(claims), help="measure this claim; may be repeated"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="renew the figures in this page")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="cores to use")
+    arguments = parser.parse_args()
+    if arguments.markdown and (arguments.only or arguments.quick):
+        parser.error("--markdown renews all figures of a page: leave out --only and --quick")
+    if arguments.markdown and not has_place(arguments.markdown, script):
+        parser.error(f"{arguments.markdown} has no lines that mark a place for {script}")
+
+    width = shutil.get_terminal_size((160, 24)).columns
+    findings: dict[str, Finding] = {}
+    with Lab(quick=arguments.quick, processes=arguments.processes) as lab:
+        for name in arguments.only or claims:
+            began = time.perf_counter()
+            findings[name] = claims[name](lab)
+            print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
+            for table in findings[name].tables:
+                print(as_text(table, width), flush=True)
+    verdicts = [verdict for finding in findings.values() for verdict in finding.verdicts]
+    summary = verdict_table("Claims", verdicts)
+    print(as_text(summary, width))
+    if arguments.json:
+        arguments.json.write_bytes(to_json(findings))
+    if arguments.markdown:
+        write_markdown(
+            arguments.markdown,
+            script,
+            [summary, *(t for finding in findings.values() for t in finding.tables)],
+        )
+    return int(any(verdict.must_hold and not verdict.holds for verdict in verdicts))

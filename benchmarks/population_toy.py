@@ -12,7 +12,9 @@ Two traps, which rows of their own show:
   zero by a share of its range.
 
 
-    python benchmarks/population_toy.py FILE        draws the figure; the table is a part of populations.py
+    python benchmarks/population_toy.py                                        the table, two minutes
+    python benchmarks/population_toy.py --markdown docs/populations.md         and the figures of that page anew
+    python benchmarks/population_toy.py --picture docs/pictures/pbt-toy.svg    the figure alone
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from evidence import Finding, Lab, Table, Verdict, estimate, mean, number
+from evidence import Finding, Lab, Table, Verdict, estimate, main, mean, number
 
 from paceline import PBT, Explore, Float, Perturb, Replay, simulate
 from paceline.events import Metrics
@@ -34,6 +36,7 @@ from paceline.samplers.base import Context
 from paceline.schedulers.exploit import Boundary, Exploit
 from paceline.schedulers.exploit import Verdict as Judgement
 from paceline.schedulers.pbt import PBTScheduler
+from paceline.schedulers.replay import Piece
 from paceline.space import Space
 from paceline.space.scalars import Config
 
@@ -198,7 +201,7 @@ def _wandered(variant: Variant, point: Config, seed: tuple[int, int]) -> list[tu
     explore = EXPLORES[variant.explored]
     space, config, pieces = Space.of(SPACE), point, []
     for start in range(0, STEPS, variant.interval):
-        pieces.append({"start": start, "stop": start + variant.interval, "config": dict(config)})
+        pieces.append(Piece(start, start + variant.interval, config))
         if explore is not None:
             source = generator_for(seed[0], "explore only", seed[1], start)
             config = space.validate(explore.explore(space, config, source))
@@ -306,4 +309,7 @@ def draw(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]))
+    if sys.argv[1:2] == ["--picture"] and len(sys.argv) == 3:
+        draw(Path(sys.argv[2]))
+    else:
+        sys.exit(main({"toy": toy}, Path(__file__).name, "The toy of figure 2 of the paper on PBT."))
