@@ -55,13 +55,13 @@ counting-ones: .make/bench ## BOHB's synthetic experiment, beside Optuna's TPE (
 real-data: .make/test ## methods on real data in PACELINE_DATA: the evidence for what is recommended (45 minutes)
 	$(BIN)/python benchmarks/real_data.py
 
-population-rl: .make/population ## population based training of an actor-critic, beside random search (3 minutes)
+population-rl: .make/population ## population based training of an actor-critic, beside random search (1 minute)
 	$(BIN)/python examples/population_rl.py
 
-population-gan: .make/population ## likewise, of a generative adversarial network (9 minutes)
+population-gan: .make/population ## likewise, of a generative adversarial network (3 minutes)
 	$(BIN)/python examples/population_gan.py
 
-population-sequence: .make/population ## likewise, of a recurrent network on text (8 minutes)
+population-sequence: .make/population ## likewise, of a recurrent network on text (3 minutes)
 	$(BIN)/python examples/population_sequence.py
 
 clean: ## remove what these commands made
