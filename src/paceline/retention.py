@@ -45,10 +45,10 @@ def retained(
     """The keys of the checkpoints that may still be needed; all others may go.
 
     Needed whatever the limits: the newest checkpoint of each trial with a running job and the one which that job
-    started from, the incumbent's, and those from which a trial may be forked. Within the limits, the newest of each trial that may go on, the best first: those
-    below the scheduler's `max_resource` before those at it (which go on only if it is raised), then higher resource,
-    lower loss, older trial. Never needed: those of stopped and failed trials. A trial whose checkpoint was dropped
-    trains from nothing when it goes on; a fork fails.
+    started from, the incumbent's, and those from which a trial may be forked. Within the limits, the newest of each
+    trial that may go on, the best first: those below the scheduler's `max_resource` before those at it (which go on only
+    if it is raised), then higher resource, lower loss, older trial. Never needed: those of stopped and failed trials. A
+    trial whose checkpoint was dropped trains from nothing when it goes on; a fork fails.
 
     Args:
         ledger: the facts.

@@ -14,7 +14,8 @@ from paceline.worker import TrainingContext, TrainingFunction, TrialHandle, chec
 class InlineExecutor:
     """One slot, in the thread that calls `wait`.
 
-    Breakpoints work and nothing is pickled; Ctrl-C and the debugger's `quit` leave `wait`. A trial is never held in memory: each job calls the training function anew.
+    Breakpoints work and nothing is pickled; Ctrl-C and the debugger's `quit` leave `wait`. A trial is never held in
+    memory: each job calls the training function anew.
 
     Args:
         train: the training function.
