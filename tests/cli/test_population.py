@@ -124,6 +124,14 @@ def test_pictures_of_a_study_without_results(tmp_path):
         assert schedule_picture(study).axes[0].lines[:] == []
 
 
+def test_explain_says_who_was_compared_where(paceline, population):
+    fork = next(view for view in population.trials if view.origin is not None)
+    said = paceline("explain", str(fork.id)).out
+    assert f"it goes on from trial {fork.origin}" in said
+    assert "results at " in said
+    assert "rung" not in said
+
+
 def test_what_is_refused(paceline, tmp_path):
     assert paceline("lineage", "--trial", "99").code == 1
     wrong = paceline("schedule", "--picture", "it.gif")

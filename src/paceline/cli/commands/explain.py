@@ -84,9 +84,7 @@ def _comparison(made: dict[str, Any], metric: str) -> list[Block]:
     """The peers that it was compared with, best first; the cut-off is that of the worst that may go on."""
     if not made["peers"]:
         return []
-    title = (
-        f"rung {made['rung']}: cut-off {made['cutoff']}"
-        if made["cutoff"] is not None
-        else f"rung {made['rung']}"
-    )
+    title = f"results at {made['resource']}" if made["rung"] is None else f"rung {made['rung']}"
+    if made["cutoff"] is not None:
+        title += f": cut-off {made['cutoff']}"
     return [Table(("trial", metric), [(peer["trial"], peer["value"]) for peer in made["peers"]], title=title)]
