@@ -50,7 +50,7 @@ State = TypeVar("State")
 class StatefulTraining(ABC, Generic[State]):
     """Training that goes on from a state: weights, optimizer, whatever a checkpoint would hold.
 
-    A state is copied (`copy.deepcopy`) when it is saved and when it is gone on from, so `train` may change it in place.
+    A saved state is copied (`copy.deepcopy`) by each job that goes on from it, so `train` may change its own in place.
     """
 
     @abstractmethod
@@ -223,7 +223,7 @@ class SimulatedExecutor:
         if self._saves and (is_last or self._is_interrupted):
             checkpoint = Checkpoint(f"{job.trial}/{resource}-{job.id}", resource)
         metrics = _as_recorded(self._trained(run, resource))
-        if checkpoint is not None and run.state is not None:
+        if checkpoint is not None and isinstance(self._training, StatefulTraining):
             self._states[checkpoint.key] = run.state  # the job ends here: nobody trains it any more
         events: list[ExecutorEvent] = [Reported(job.id, job.trial, resource, metrics, seconds, checkpoint)]
         if is_last:

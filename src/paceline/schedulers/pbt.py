@@ -182,7 +182,8 @@ class PBTScheduler(Scheduler):
         self._boundaries: dict[int, Boundary] = {}
         self._values: dict[TrialId, tuple[tuple[int, float], ...]] = {}  # (resource, loss), for the t-test
         self._pins = Pins()
-        self._pinned_at: dict[int, int | None] = {}  # by boundary: as of which of its changes
+        self._resources: list[int] = []  # of the boundaries, rising
+        self._pinned_at: dict[int, int] = {}  # by boundary that holds some: as of which of its changes
         self._at_work: dict[int, int] = {}  # how far the members are that are still to be trained
         self._n_at_work: Counter[int] = Counter()
 
@@ -361,7 +362,10 @@ class PBTScheduler(Scheduler):
         if checkpoint is not None and checkpoint.resource != resource:
             checkpoint = None
         values = tuple(value for _, value in self._values.get(state.id, ()))
-        boundary = self._boundaries.setdefault(resource, Boundary(resource))
+        boundary = self._boundaries.get(resource)
+        if boundary is None:
+            boundary = self._boundaries[resource] = Boundary(resource)
+            insort(self._resources, resource)
         boundary.enter(Result(state.id, loss, checkpoint, values))
         if loss == math.inf:
             member.n_failures += 1
@@ -447,14 +451,21 @@ class PBTScheduler(Scheduler):
             self._n_at_work[after] += 1
 
     def _pin_donors(self) -> None:
-        """Bring what boundaries hold up to date: whoever may still be copied there."""
+        """Bring what boundaries hold up to date: whoever may still be copied there.
+
+        Costs what lies between the first and the last member, however many boundaries all are past.
+        """
         first, top = self._first_needed(), self._settings.max_resource
-        for resource, boundary in self._boundaries.items():
-            changes = boundary.n_changes if first <= resource < top else None
-            if changes != self._pinned_at.get(resource):
-                donors = [] if changes is None else self._exploit.possible_donors(boundary)
+        for resource in [it for it in self._pinned_at if not first <= it < top]:
+            self._pins.hold(("boundary", resource))
+            del self._pinned_at[resource]
+        window = slice(bisect_left(self._resources, first), bisect_left(self._resources, top))
+        for resource in self._resources[window]:
+            boundary = self._boundaries[resource]
+            if self._pinned_at.get(resource) != boundary.n_changes:
+                donors = self._exploit.possible_donors(boundary)
                 self._pins.hold(("boundary", resource), [boundary.results[it].checkpoint for it in donors])
-                self._pinned_at[resource] = changes
+                self._pinned_at[resource] = boundary.n_changes
 
     def _first_needed(self) -> int:
         """The lowest boundary from which somebody may still be forked: the one before the member furthest behind."""

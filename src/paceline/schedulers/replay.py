@@ -119,7 +119,7 @@ class ReplayScheduler(Scheduler):
     def __init__(self, settings: Replay, context: Context) -> None:
         super().__init__(settings, context)
         self._pieces: list[Piece] = []
-        for at, piece in enumerate(_pieces(settings.schedule)):
+        for at, piece in enumerate(settings.schedule):
             try:
                 config = context.space.validate(piece.config)
             except SpaceError as error:
