@@ -12,9 +12,9 @@ from random import Random
 
 import pytest
 from tests.faults.saboteur import DRIVER_POINTS, WORKER_POINTS
+from tests.faults.steps import assert_well, audit_of, bring_to_its_end, killed_itself
 
 from paceline.events import JobEnded, Outcome
-from paceline.testing.audit import Audit
 from paceline.testing.killing import Victim, state_of
 from paceline.testing.victim import Settings
 
@@ -22,28 +22,6 @@ SABOTEUR = Path(__file__).with_name("saboteur.py")
 SMALL = Settings(max_resource=9, trials=12)
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes by /proc")
-
-
-def assert_well(victim):
-    assert victim.survivors() == []
-    assert victim.audit() == []
-
-
-def audit_of(victim):
-    return Audit(victim.entries(), victim.work(), victim.store)
-
-
-def bring_to_its_end(victim):
-    """Give the same command again."""
-    victim.run_to_end()
-    assert victim.has_closed()
-    assert_well(victim)
-
-
-def killed_itself(victim):
-    victim.start()
-    assert victim.wait() == -signal.SIGKILL, victim.output()
-    assert_well(victim)
 
 
 @pytest.mark.parametrize("point", DRIVER_POINTS)

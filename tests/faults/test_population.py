@@ -15,9 +15,9 @@ import msgspec
 import pytest
 from tests.faults.inline import Stumbling, run_inline
 from tests.faults.saboteur import FORK_POINTS, FORK_WORKER_POINTS
+from tests.faults.steps import assert_well, audit_of, bring_to_its_end, killed_itself
 
 from paceline.events import JobEnded, Outcome, TrialCreated
-from paceline.testing.audit import Audit
 from paceline.testing.faults import crash_points
 from paceline.testing.killing import Victim, state_of
 from paceline.testing.regression import wrong_histories, wrong_losses
@@ -31,33 +31,17 @@ TINY = Settings(scheduler="population", max_resource=4, members=4, interval=1)
 needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes by /proc")
 
 
-def assert_well(victim):
-    assert victim.survivors() == []
-    assert victim.audit() == []
-
-
-def audit_of(victim):
-    return Audit(victim.entries(), victim.work(), victim.store)
-
-
 def forks_of(victim):
     return [
         e.trial for _, e in victim.entries() if isinstance(e, TrialCreated) and e.trial.origin is not None
     ]
 
 
-def bring_to_its_end(victim):
-    victim.run_to_end()
-    assert victim.has_closed()
-    assert_well(victim)
-
-
 @needs_proc
 @pytest.mark.parametrize("point", FORK_POINTS)
 def test_a_driver_killed_at_a_fork_loses_nothing(tmp_path, point):
     victim = Victim(tmp_path / "study", SMALL, program=[SABOTEUR, point])
-    victim.start()
-    assert victim.wait() == -signal.SIGKILL, victim.output()
+    killed_itself(victim)
     assert_well(victim)
     assert len(forks_of(victim)) == ("after" in point), "a fork is recorded whole, or not at all"
     bring_to_its_end(victim)

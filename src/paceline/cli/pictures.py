@@ -27,7 +27,7 @@ Picture = Annotated[
 ]
 OfTrial = Annotated[
     int | None,
-    typer.Option("--trial", metavar="N", parser=at_least(0), help="Whose; see above.", show_default=False),
+    typer.Option("--trial", metavar="N", parser=at_least(0), help="Of this trial.", show_default=False),
 ]
 
 
