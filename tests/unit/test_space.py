@@ -947,3 +947,9 @@ def test_the_repr_of_a_space():
     space = Space({"a": Integer(1, 2)}, [Constraint("positive", positive)])
     assert repr(space) == "Space({'a': Integer(1, 2)}, constraints=[positive])"
     assert repr(Space({"a": Integer(1, 2)})) == "Space({'a': Integer(1, 2)})"
+
+
+@pytest.mark.parametrize("domain", [Float(0.0, 5e-324), Float(1.0, math.nextafter(1.0, 2.0), log=True)])
+def test_a_grid_has_no_more_values_than_the_range_has_floats(domain):
+    values = [config["x"] for config in Space({"x": domain}).grid(5)]
+    assert values == [domain.low, domain.high]

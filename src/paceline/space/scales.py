@@ -69,8 +69,8 @@ class Linear(Scale):
         return float((value - self._low) / (self._high - self._low))
 
     def spread(self, resolution: int) -> list[Scalar]:
-        """Evenly spaced numbers."""
-        return [self.decode(u) for u in _evenly(resolution)]
+        """Evenly spaced numbers, fewer than `resolution` where the range holds no more floats."""
+        return list(dict.fromkeys(self.decode(u) for u in _evenly(resolution)))
 
 
 class Log(Scale):
@@ -93,8 +93,8 @@ class Log(Scale):
         return (math.log(value) - self._log_low) / (self._log_high - self._log_low)
 
     def spread(self, resolution: int) -> list[Scalar]:
-        """Numbers of equal ratio."""
-        return [self.decode(u) for u in _evenly(resolution)]
+        """Numbers of equal ratio, fewer than `resolution` where the range holds no more floats."""
+        return list(dict.fromkeys(self.decode(u) for u in _evenly(resolution)))
 
 
 class Cells(Scale):
