@@ -18,6 +18,7 @@ import typer
 
 import paceline
 from paceline.cli.commands.best import best
+from paceline.cli.commands.compare import compare
 from paceline.cli.commands.delete import delete
 from paceline.cli.commands.du import du
 from paceline.cli.commands.explain import explain
@@ -52,6 +53,7 @@ app.command("export")(export)
 app.command("delete")(delete)
 app.command("du")(du)
 app.command("plan")(plan)
+app.command("compare")(compare)
 
 
 @app.callback(invoke_without_command=True)
