@@ -77,4 +77,4 @@ def test_regret_is_1_before_the_first_incumbent_and_overhead_moves_it():
     assert at == {1.0: 1.0, 1.49: 1.0, 1.5: 0.8, 3.49: 0.8, 3.5: 0.4}
     assert group.regrets("resource", 3.0)[0, 0, 0] == 0.4
     assert group.regrets("resource", 2.9)[0, 0, 0] == 0.8
-    assert group.resource_end == 3.0
+    assert group.resource_ends == [3.0]

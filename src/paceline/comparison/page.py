@@ -99,7 +99,7 @@ def _group(its: Page, group: Group, *, level: float, is_alone: bool) -> None:
         its,
         group,
         "resource",
-        f"Mean regret when {number(group.resource_end)} full trainings' worth of resource was spent. {stated}.",
+        f"Mean regret at equal resource, {resource_ends(group)}. {stated}.",
     )
     _medians(its, group, f"Median regret at the end of the time, (quartiles). {stated}.")
     if any(it.varied for it in group.contestants):
@@ -112,6 +112,13 @@ def _group(its: Page, group: Group, *, level: float, is_alone: bool) -> None:
         ("", "rule", "here", "how"),
         [(it.number, it.title, it.kept, it.how) for it in rules(group, level=level)],
     )
+
+
+def resource_ends(group: Group) -> str:
+    """At how much resource figures are read off, in words."""
+    ends = sorted(group.resource_ends)
+    several = "" if len(ends) == 1 else f" to {ends[-1]:.3g}"
+    return f"{ends[0]:.3g}{several} full trainings: as much as every run on a benchmark has spent"
 
 
 def _workers(group: Group) -> str:

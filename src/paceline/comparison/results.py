@@ -121,20 +121,28 @@ class Group:
         return self.terms.budget / self.terms.workers
 
     @property
-    def resource_end(self) -> float:
-        """The resource, in units of R, that every run of every method with the common workers has spent."""
-        return min(
-            trace.spent / problem.max_resource
+    def resource_ends(self) -> list[float]:
+        """By benchmark the resource, in units of R, that every run of every method with the common workers has spent."""
+        return [
+            min(
+                trace.spent / problem.max_resource
+                for one in self.contestants
+                if one.workers_factor == 1
+                for trace in self.traces[problem.name, one.name]
+            )
             for problem in self.problems
-            for one in self.contestants
-            if one.workers_factor == 1
-            for trace in self.traces[problem.name, one.name]
-        )
+        ]
 
     def regrets(self, axis: Axis = "time", at: float | None = None, rule: Rule = "max_resource") -> Array:
-        """Regret at a place of an axis, by default at its end. Shape (benchmarks, methods, seeds)."""
-        at = (self.end if axis == "time" else self.resource_end) if at is None else at
-        return self._values(axis, np.array([at]), rule)[..., 0]
+        """Regret at a place of an axis, by default at its end, for each benchmark its own. Shape (benchmarks, methods, seeds)."""
+        ends = [self.end] * len(self.tasks) if axis == "time" else self.resource_ends
+        places = ends if at is None else [at] * len(self.tasks)
+        return np.array(
+            [
+                self._of(problem, axis, np.array([place]), rule)[..., 0]
+                for problem, place in zip(self.problems, places, strict=True)
+            ]
+        )
 
     def test_losses(self) -> Array:
         """Held-out losses of the final incumbents; NaN where there is none. Shape (benchmarks, methods, seeds)."""
@@ -161,8 +169,9 @@ class Group:
         tasks = self.tasks if task is None else [task]
         end = self.end if axis == "time" else self._own_resource_end(method, tasks)
         grid = np.geomspace(end / 200, end, POINTS)
-        places = [self.tasks.index(it) for it in tasks]
-        values = self._values(axis, grid, rule, [method])[places, 0].mean(axis=0).T  # (points, seeds)
+        chosen = [problem for problem in self.problems if problem.name in tasks]
+        of_tasks = [self._of(problem, axis, grid, rule, [method])[0] for problem in chosen]
+        values = np.mean(of_tasks, axis=0).T  # (points, seeds)
         mean, low, high = band(values)
         return Band(grid, mean, low, high, np.median(values, axis=-1))
 
@@ -222,18 +231,17 @@ class Group:
         by_task = {it.name: it.max_resource for it in self.problems}
         return min(trace.spent / by_task[task] for task in tasks for trace in self.traces[task, method])
 
-    def _values(self, axis: Axis, grid: Array, rule: Rule, methods: Sequence[str] | None = None) -> Array:
-        """Regret at the points of a grid. Shape (benchmarks, methods, seeds, points)."""
+    def _of(
+        self, problem: Problem, axis: Axis, grid: Array, rule: Rule, methods: Sequence[str] | None = None
+    ) -> Array:
+        """Regret on a benchmark at the points of a grid. Shape (methods, seeds, points)."""
         return np.array(
             [
                 [
-                    [
-                        _path(trace.steps if rule == "max_resource" else trace.early, problem, axis, grid)
-                        for trace in self.traces[problem.name, method]
-                    ]
-                    for method in (methods or self.methods)
+                    _path(trace.steps if rule == "max_resource" else trace.early, problem, axis, grid)
+                    for trace in self.traces[problem.name, method]
                 ]
-                for problem in self.problems
+                for method in (methods or self.methods)
             ]
         )
 
