@@ -86,6 +86,26 @@ def test_twice_the_workers_spend_about_twice_as_much(run):
     assert 1.7 < twice / once < 2.3
 
 
+def test_a_run_fills_both_axes(run):
+    (group,) = run(["random", "asha"], budget=12).groups
+    problem = group.problems[0]
+    for traces in group.traces.values():
+        for trace in traces:
+            assert trace.spent_at_all >= 12 * problem.max_resource
+            assert trace.seconds <= group.end("time") * problem.full_seconds
+
+
+def test_a_longer_budget_begins_with_a_shorter_one(run):
+    """On which the second run of a cell rests."""
+    short, long = (run(["asha", "bohb", "recommended"], budget=budget).groups[0] for budget in (6, 12))
+    for place in short.traces:
+        for first, second in zip(short.traces[place], long.traces[place], strict=True):
+            end = 6 * 729 / 4
+            assert [(s.trial, s.spent) for s in first.steps if s.seconds <= end] == [
+                (s.trial, s.spent) for s in second.steps if s.seconds <= end
+            ]
+
+
 def test_another_stream_means_other_runs_with_the_same_seeds(run):
     other = Method("asha again", METHODS["asha"].make, stream=1)
     (group,) = run(["asha", other], budget=20).groups

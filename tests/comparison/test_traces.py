@@ -49,14 +49,15 @@ def test_the_incumbent_is_the_best_observed_at_the_highest_resource():
     assert [(step.trial, step.seconds, step.spent, step.loss) for step in trace.steps] == [
         (0, 4.0, 4, 0.9),
         (2, 12.0, 12, 0.3),
+        (1, 20.0, 15, 0.2),
     ]
-    assert [step.regret for step in trace.steps] == [0.8, 0.4]
-    assert [step.overhead_s for step in trace.steps] == [0.1, 0.4]
+    assert [step.regret for step in trace.steps] == [0.8, 0.4, 0.2]
+    assert [step.overhead_s for step in trace.steps] == [0.1, 0.4, 0.5]
 
 
-def test_a_result_after_the_end_does_not_count_and_what_is_not_finite_never_leads():
+def test_a_result_after_the_end_of_time_is_not_counted_and_what_is_not_finite_never_leads():
     trace = trace_of(_facts(), [0.0] * 5, Line(), until=15.0)
-    assert (trace.spent, trace.full, trace.failed, trace.trials) == (12, 3, 1, 3)
+    assert (trace.spent, trace.spent_at_all, trace.full, trace.failed, trace.trials) == (12, 15, 3, 1, 3)
     longer = trace_of(_facts(), [0.0] * 5, Line(), until=20.0)
     assert longer.steps[-1].trial == 1
     assert (longer.spent, longer.full) == (15, 4)
@@ -77,4 +78,3 @@ def test_regret_is_1_before_the_first_incumbent_and_overhead_moves_it():
     assert at == {1.0: 1.0, 1.49: 1.0, 1.5: 0.8, 3.49: 0.8, 3.5: 0.4}
     assert group.regrets("resource", 3.0)[0, 0, 0] == 0.4
     assert group.regrets("resource", 2.9)[0, 0, 0] == 0.8
-    assert group.resource_ends == [3.0]

@@ -6,6 +6,7 @@ ours all of the loop with its facts, for a peer what its questions and answers t
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -27,13 +28,24 @@ Facts = tuple[Sequence[Entry], Sequence[float]]
 
 
 def measure(cell: Cell, benchmark: Benchmark) -> Trace:
-    """Run a cell. Equal cells have equal traces, but for the seconds that methods took."""
+    """Run a cell. Equal cells have equal traces, but for the seconds that methods took.
+
+    A run goes on until its time is over and it has spent its resource, whichever is later: so there is something to see
+    along both axes, and what belongs to one axis is cut off where the budget ends there.
+    """
     seconds = cell.terms.budget * benchmark.full_seconds / cell.terms.workers
+    units = math.ceil(cell.terms.budget * benchmark.max_resource)
     if isinstance(cell.settings, PeerSettings):
-        entries, overheads = _peer(cell, cell.settings, benchmark, seconds)
-    else:
-        entries, overheads = _ours(cell, cell.settings, benchmark, seconds)
-    return trace_of(entries, overheads, benchmark, until=seconds)
+        entries, overheads = _peer(cell, cell.settings, benchmark, seconds, units)
+        return trace_of(entries, overheads, benchmark, until=seconds)
+    facts = _ours(cell, cell.settings, benchmark, Budget(minutes=seconds / 60))
+    trace = trace_of(*facts, benchmark, until=seconds)
+    if trace.spent_at_all >= units:
+        return trace
+    # A budget gates what would exceed it, and changes nothing before: this run begins as the first one did.
+    spare = cell.workers * benchmark.max_resource
+    facts = _ours(cell, cell.settings, benchmark, Budget(resource=units + spare))
+    return trace_of(*facts, benchmark, until=seconds)
 
 
 def _seed(cell: Cell) -> int:
@@ -43,7 +55,7 @@ def _seed(cell: Cell) -> int:
     return int(generator_for(cell.seed, "comparison", cell.stream).integers(2**31))
 
 
-def _peer(cell: Cell, settings: PeerSettings, benchmark: Benchmark, seconds: float) -> Facts:
+def _peer(cell: Cell, settings: PeerSettings, benchmark: Benchmark, seconds: float, units: int) -> Facts:
     seed = _seed(cell)
     peer = settings.make(benchmark, seed=seed, workers=cell.workers)
     driven = drive(
@@ -52,12 +64,13 @@ def _peer(cell: Cell, settings: PeerSettings, benchmark: Benchmark, seconds: flo
         workers=cell.workers,
         seed=seed,
         seconds=seconds,
+        units=units,
         straggler_sd=cell.terms.straggler_sd,
     )
     return driven.entries, driven.overheads
 
 
-def _ours(cell: Cell, settings: SchedulerSettings, benchmark: Benchmark, seconds: float) -> Facts:
+def _ours(cell: Cell, settings: SchedulerSettings, benchmark: Benchmark, budget: Budget) -> Facts:
     training: _Timed | _TimedStateful
     training = _TimedStateful(benchmark) if isinstance(benchmark, StatefulTraining) else _Timed(benchmark)
     end = simulate(
@@ -65,7 +78,7 @@ def _ours(cell: Cell, settings: SchedulerSettings, benchmark: Benchmark, seconds
         benchmark.space,
         training,
         workers=cell.workers,
-        budget=Budget(minutes=seconds / 60),
+        budget=budget,
         seed=_seed(cell),
         retries=0,
         straggler_sd=cell.terms.straggler_sd,

@@ -7,12 +7,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 import paceline
 from paceline.comparison.results import Axis, Comparison, Group, Rule
 from paceline.comparison.rules import rules
-from paceline.comparison.statistics import LEVEL, Estimate, Pair
+from paceline.comparison.statistics import LEVEL, Estimate, Pair, mean_interval
 from paceline.pages import Page, escaped, graph_objects
-from paceline.wording import number
 
 COLOURS = (
     "#0072b2",
@@ -99,7 +100,7 @@ def _group(its: Page, group: Group, *, level: float, is_alone: bool) -> None:
         its,
         group,
         "resource",
-        f"Mean regret at equal resource, {resource_ends(group)}. {stated}.",
+        f"Mean regret when {group.terms.budget:g} full trainings' worth of resource was spent, [95 % interval]. {stated}.",
     )
     _medians(its, group, f"Median regret at the end of the time, (quartiles). {stated}.")
     if any(it.varied for it in group.contestants):
@@ -112,13 +113,6 @@ def _group(its: Page, group: Group, *, level: float, is_alone: bool) -> None:
         ("", "rule", "here", "how"),
         [(it.number, it.title, it.kept, it.how) for it in rules(group, level=level)],
     )
-
-
-def resource_ends(group: Group) -> str:
-    """At how much resource figures are read off, in words."""
-    ends = sorted(group.resource_ends)
-    several = "" if len(ends) == 1 else f" to {ends[-1]:.3g}"
-    return f"{ends[0]:.3g}{several} full trainings: as much as every run on a benchmark has spent"
 
 
 def _workers(group: Group) -> str:
@@ -203,33 +197,21 @@ def _benchmarks(its: Page, group: Group) -> None:
 
 
 def _finals(its: Page, group: Group, axis: Axis, caption: str) -> None:
-    overall = group.overall(axis)
-    finals = group.finals(axis)
+    finals = [*zip(group.tasks, group.finals(axis), strict=True), ("all", group.overall(axis))]
     its.table(
-        ("method", "all", *group.tasks),
-        [
-            (method, _interval(overall[i]), *(_interval(finals[t][i]) for t in range(len(group.tasks))))
-            for i, method in enumerate(group.methods)
-        ],
+        ("benchmark", *group.methods),
+        [(task, *map(_interval, estimates)) for task, estimates in finals],
         caption=caption,
     )
 
 
 def _medians(its: Page, group: Group, caption: str) -> None:
-    import numpy as np  # noqa: PLC0415
-
-    quartiles = np.quantile(group.regrets(), [0.25, 0.5, 0.75], axis=-1)
+    quartiles = np.moveaxis(np.quantile(group.regrets(), [0.25, 0.5, 0.75], axis=-1), 0, -1)
     its.table(
-        ("method", *group.tasks),
+        ("benchmark", *group.methods),
         [
-            (
-                method,
-                *(
-                    f"{number(float(middle))} ({number(float(low))}, {number(float(high))})"
-                    for low, middle, high in quartiles[:, :, i].T
-                ),
-            )
-            for i, method in enumerate(group.methods)
+            (task, *(f"{middle:.3g} ({low:.3g}, {high:.3g})" for low, middle, high in of_task))
+            for task, of_task in zip(group.tasks, quartiles, strict=True)
         ],
         caption=caption,
     )
@@ -247,7 +229,7 @@ def _sensitivity(its: Page, group: Group, suffix: str, stated: str) -> None:
     for it in group.contestants:
         if it.varied is not None:
             mine, base = values[place[it.name]], values[place[it.base]]
-            difference = _mean(mine - base)
+            difference = mean_interval(mine - base)
             rows.append(
                 (
                     it.base,
@@ -264,12 +246,6 @@ def _sensitivity(its: Page, group: Group, suffix: str, stated: str) -> None:
     )
 
 
-def _mean(sample: Any) -> Estimate:
-    from paceline.comparison.statistics import mean_interval  # noqa: PLC0415
-
-    return mean_interval(sample)
-
-
 def _tests(its: Page, group: Group, suffix: str, level: float) -> None:
     its.section(f"Tests and ranks{suffix}")
     found = group.ranks()
@@ -278,7 +254,7 @@ def _tests(its: Page, group: Group, suffix: str, level: float) -> None:
         ("method", "average rank"),
         [(group.methods[i], round(found.average[i], 2)) for i in order],
         caption=f"Ranks of mean regret over {found.tasks} benchmarks, 1 is best. Critical difference (Nemenyi, "
-        f"{found.level:g}): {number(found.critical_difference)}; Friedman's p: {_p(found.friedman_p)}.",
+        f"{found.level:g}): {found.critical_difference:.3g}; Friedman's p: {_p(found.friedman_p)}.",
     )
     its.chart(_rank_chart(group, found.average, found.critical_difference), height=90 + 26 * len(order),
               caption="Average ranks; the bar is the critical difference from the best.")  # fmt: skip
@@ -345,7 +321,7 @@ def _costs(its: Page, group: Group, suffix: str) -> None:
             "overhead of a job, ms",
         ),
         [
-            (one.name, group.terms.workers * one.workers_factor, *(column[i] for column in counts))
+            (one.name, group.terms.workers * one.workers_factor, *(_short(column[i]) for column in counts))
             for i, one in enumerate(group.contestants)
         ],
     )  # fmt: skip
@@ -355,7 +331,7 @@ def _costs(its: Page, group: Group, suffix: str) -> None:
         its.table(
             ("method", *(f"{n} trials" for n in marks)),
             [
-                (method, *(None if n not in by else number(1000.0 * by[n] / n) for n in marks))
+                (method, *(None if n not in by else _short(1000.0 * by[n] / n) for n in marks))
                 for method, by in overheads.items()
             ],
             caption="Overhead in milliseconds for each trial, when so many had been created.",
@@ -381,11 +357,16 @@ def _settings(its: Page, group: Group) -> None:
 
 def _interval(it: Estimate) -> str:
     if it.low == it.high:
-        return number(it.value)
-    return f"{number(it.value)} [{number(it.low)}, {number(it.high)}]"
+        return f"{it.value:.3g}"
+    return f"{it.value:.3g} [{it.low:.3g}, {it.high:.3g}]"
 
 
 def _p(p: float) -> str:
     if math.isnan(p):
         return "-"
     return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def _short(figure: float) -> float:
+    """Three digits, still a number."""
+    return float(f"{figure:.3g}")

@@ -115,34 +115,14 @@ class Group:
         self.methods = [it.name for it in self.contestants]
         self.tasks = [it.name for it in self.problems]
 
-    @property
-    def end(self) -> float:
-        """The budget on the axis of time, in units of time(R)."""
-        return self.terms.budget / self.terms.workers
-
-    @property
-    def resource_ends(self) -> list[float]:
-        """By benchmark the resource, in units of R, that every run of every method with the common workers has spent."""
-        return [
-            min(
-                trace.spent / problem.max_resource
-                for one in self.contestants
-                if one.workers_factor == 1
-                for trace in self.traces[problem.name, one.name]
-            )
-            for problem in self.problems
-        ]
+    def end(self, axis: Axis) -> float:
+        """Where the budget ends: on the axis of time, in units of time(R); on that of resource, in units of R."""
+        return self.terms.budget / self.terms.workers if axis == "time" else self.terms.budget
 
     def regrets(self, axis: Axis = "time", at: float | None = None, rule: Rule = "max_resource") -> Array:
-        """Regret at a place of an axis, by default at its end, for each benchmark its own. Shape (benchmarks, methods, seeds)."""
-        ends = [self.end] * len(self.tasks) if axis == "time" else self.resource_ends
-        places = ends if at is None else [at] * len(self.tasks)
-        return np.array(
-            [
-                self._of(problem, axis, np.array([place]), rule)[..., 0]
-                for problem, place in zip(self.problems, places, strict=True)
-            ]
-        )
+        """Regret at a place of an axis, by default at its end. Shape (benchmarks, methods, seeds)."""
+        grid = np.array([self.end(axis) if at is None else at])
+        return np.array([self._of(problem, axis, grid, rule)[..., 0] for problem in self.problems])
 
     def test_losses(self) -> Array:
         """Held-out losses of the final incumbents; NaN where there is none. Shape (benchmarks, methods, seeds)."""
@@ -162,12 +142,9 @@ class Group:
     def curve(
         self, method: str, task: str | None = None, *, axis: Axis = "time", rule: Rule = "max_resource"
     ) -> Band:
-        """A method's regret along an axis, on a benchmark, or averaged over all of them seed by seed.
-
-        On the axis of resource it ends where the first of its runs does.
-        """
+        """A method's regret along an axis, on a benchmark, or averaged over all of them seed by seed."""
         tasks = self.tasks if task is None else [task]
-        end = self.end if axis == "time" else self._own_resource_end(method, tasks)
+        end = self.end(axis)
         grid = np.geomspace(end / 200, end, POINTS)
         chosen = [problem for problem in self.problems if problem.name in tasks]
         of_tasks = [self._of(problem, axis, grid, rule, [method])[0] for problem in chosen]
@@ -226,10 +203,6 @@ class Group:
                         samples.setdefault(n_trials, []).append(seconds)
             found[method] = {n: float(np.mean(samples[n])) for n in sorted(samples)}
         return found
-
-    def _own_resource_end(self, method: str, tasks: Sequence[str]) -> float:
-        by_task = {it.name: it.max_resource for it in self.problems}
-        return min(trace.spent / by_task[task] for task in tasks for trace in self.traces[task, method])
 
     def _of(
         self, problem: Problem, axis: Axis, grid: Array, rule: Rule, methods: Sequence[str] | None = None

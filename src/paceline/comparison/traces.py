@@ -45,15 +45,16 @@ class Trace(msgspec.Struct, frozen=True):
     """One run.
 
     Args:
-        steps: incumbents at the highest resource, in order.
-        early: incumbents at the highest resource that was reached so far.
-        seconds: the virtual time of the last result within the budget.
-        spent: units of resource by then.
+        steps: incumbents at the highest resource, in order; those after the budget of time too, if there are any.
+        early: likewise, incumbents at the highest resource that was reached so far.
+        seconds: the virtual time of the last result within the budget of time; all that follows is counted until then.
+        spent: units of resource.
         trials: configs tried.
         jobs: issued.
         full: results at the highest resource.
         failed: jobs that failed, or reported what is not finite.
         overheads: (trials, processor seconds of the method) when so many trials had been created.
+        spent_at_all: units of resource at the end of the run, which may go on until it has spent its resource.
     """
 
     steps: tuple[Step, ...]
@@ -65,6 +66,7 @@ class Trace(msgspec.Struct, frozen=True):
     full: int
     failed: int
     overheads: tuple[tuple[int, float], ...]
+    spent_at_all: int
 
 
 OVERHEADS_AT = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
@@ -80,11 +82,13 @@ def trace_of(
         entries: facts with their virtual times, in order.
         overheads: the method's processor seconds before each report, in the order of reports.
         benchmark: that was run on.
-        until: the end of the budget; results after it do not count, those of jobs under way included.
+        until: the end of the budget of time, with which counts end, those of jobs under way included.
     """
     reader = _Reader(benchmark)
     reports = iter(overheads)
     for at, event in entries:
+        if at > until:
+            reader.stop_counting()
         match event:
             case TrialCreated(trial=trial):
                 reader.create(trial.config)
@@ -92,9 +96,7 @@ def trace_of(
                 reader.at[job.id] = job.start
                 reader.jobs += 1
             case Reported():
-                overhead = next(reports)
-                if at <= until:
-                    reader.report(at, overhead, event)
+                reader.report(at, next(reports), event)
             case JobEnded(outcome=outcome) if outcome.value == "failed":
                 reader.failed += 1
             case _:
@@ -116,6 +118,7 @@ class _Reader:
         self._steps: list[Step] = []
         self._early: list[Step] = []
         self._overheads: list[tuple[int, float]] = []
+        self._counted: Trace | None = None
 
     def create(self, config: Config) -> None:
         self._configs.append(config)
@@ -154,7 +157,19 @@ class _Reader:
             event.trial,
         )
 
+    def stop_counting(self) -> None:
+        """The budget of time is over: what is counted stays as it is, incumbents are noted on."""
+        if self._counted is None:
+            self._counted = self._trace()
+
     def trace(self) -> Trace:
+        """All of it."""
+        counted = self._counted or self._trace()
+        return msgspec.structs.replace(
+            counted, steps=tuple(self._steps), early=tuple(self._early), spent_at_all=self._spent
+        )
+
+    def _trace(self) -> Trace:
         return Trace(
             tuple(self._steps),
             tuple(self._early),
@@ -165,4 +180,5 @@ class _Reader:
             self._full,
             self.failed,
             (*self._overheads, (len(self._configs), self._overhead)),
+            self._spent,
         )

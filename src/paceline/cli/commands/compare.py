@@ -19,7 +19,7 @@ from paceline.cli.output import Block, Facts, Table, answer
 from paceline.comparison import METHODS, Comparison
 from paceline.comparison import compare as compare_methods
 from paceline.comparison.methods import assignment
-from paceline.comparison.page import page, resource_ends
+from paceline.comparison.page import page
 from paceline.comparison.results import Group
 from paceline.comparison.running import Progress
 from paceline.comparison.statistics import LEVEL
@@ -231,7 +231,6 @@ def _group(group: Group) -> dict[str, Any]:
         "terms": group.terms,
         "seeds": group.seeds,
         "benchmarks": group.tasks,
-        "resource_ends": group.resource_ends,
         "methods": [
             {
                 "method": method,
@@ -265,7 +264,7 @@ def _blocks(found: Comparison, files: list[Path]) -> list[Block]:
         ]
         title = (
             f"Mean regret, {group.terms.workers} workers, {len(group.tasks)} benchmarks, {len(group.seeds)} seeds: after "
-            f"{group.terms.budget:g} full trainings of worker time; and at equal resource, {resource_ends(group)}"
+            f"{group.terms.budget:g} full trainings of worker time, and of resource"
         )
         header = ("method", "time", "low", "high", "resource", "low", "high", "rank", "spent, in R")
         blocks.append(Table(header, rows, title=title))

@@ -52,9 +52,10 @@ def drive(
     workers: int,
     seed: int,
     seconds: float,
+    units: int = 0,
     straggler_sd: float = 0.0,
 ) -> Driven:
-    """Run a peer to the end of a budget of virtual time.
+    """Run a peer until its time is over and its resource is spent, whichever is later.
 
     Args:
         peer: the optimizer.
@@ -62,21 +63,26 @@ def drive(
         workers: jobs that can run at once.
         seed: of stragglers.
         seconds: of virtual time.
+        units: of resource.
         straggler_sd: see `SimulatedExecutor`.
     """
     executor = SimulatedExecutor(
         benchmark, slots=workers, seed=seed, straggler_sd=straggler_sd, saves_checkpoints=benchmark.resumes
     )
     run = _Run(peer, executor, Objective(benchmark.metric), benchmark)
+
+    def is_over() -> bool:
+        return executor.now() >= seconds and run.spent >= units
+
     while True:
-        while run.n_free and executor.now() < seconds and (work := run.timed(peer.ask)) is not None:
+        while run.n_free and not is_over() and (work := run.timed(peer.ask)) is not None:
             run.begin(work)
         if run.n_free == workers:
             return Driven(run.entries, run.overheads)
         news: list[ExecutorEvent] = []
         executor.wait(news.extend, None)
         for event in news:
-            run.take(event, is_over=executor.now() >= seconds)
+            run.take(event, is_over=is_over())
 
 
 class _Run:
@@ -95,6 +101,8 @@ class _Run:
         self._checkpoints: dict[int, Checkpoint] = {}  # by trial
         self._n_jobs = 0
         self._overhead = 0.0
+        self._reached: dict[int, int] = {}  # by job: what it has trained to
+        self.spent = 0
         self.n_free = executor.slots
         self.entries: list[Entry] = []
         self.overheads: list[float] = []
@@ -119,6 +127,7 @@ class _Run:
         self._n_jobs += 1
         self.n_free -= 1
         self._at_work[job.id] = work
+        self._reached[job.id] = job.start
         self.entries.append((now, JobIssued(job)))
         checkpoint = self._checkpoints[trial.id] if work.start else None
         self._executor.start(Assignment(job, trial.config, checkpoint))
@@ -128,6 +137,8 @@ class _Run:
         self.entries.append((self._executor.now(), event))
         if isinstance(event, Reported):
             self.overheads.append(self._overhead)
+            self.spent += event.resource - self._reached[event.job]
+            self._reached[event.job] = event.resource
             self._losses[event.job] = self._objective.loss(event.metrics)
             if event.checkpoint is not None:
                 self._checkpoints[event.trial] = event.checkpoint
