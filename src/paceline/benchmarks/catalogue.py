@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
 from paceline.benchmarks.base import Benchmark
 from paceline.benchmarks.counting_ones import CountingOnes
+from paceline.benchmarks.crossing import CrossingCurves
 from paceline.benchmarks.folder import VARIABLE, Benchmarks, load
 from paceline.errors import SettingError
 from paceline.space.scalars import suggestion
 
-CODE = ("counting_ones/4", "counting_ones/8", "counting_ones/16", "counting_ones/32")
-"""Those that need no data; `counting_ones/N` is there for any N."""
+CODE = (
+    "counting_ones/4",
+    "counting_ones/8",
+    "counting_ones/16",
+    "counting_ones/32",
+    "crossing/64",
+    "crossing/256",
+)
+"""Those that need no data; `counting_ones/N` and `crossing/R` are there for any number."""
 
 
 def names(pattern: str = "*", folder: str | os.PathLike[str] | None = None) -> list[str]:
@@ -27,7 +36,7 @@ def names(pattern: str = "*", folder: str | os.PathLike[str] | None = None) -> l
     Raises:
         SettingError: there is none.
     """
-    if _n_ones(pattern) is not None:
+    if _coded(pattern) is not None:
         return [pattern]
     known = [*CODE, *(_loaded(folder) or ())]
     found = [name for name in known if fnmatchcase(name, pattern)]
@@ -54,9 +63,9 @@ def benchmark(name: str, folder: str | os.PathLike[str] | None = None) -> Benchm
     Raises:
         SettingError: there is none of this name, or its files are missing.
     """
-    n = _n_ones(name)
-    if n is not None:
-        return CountingOnes(n)
+    if (coded := _coded(name)) is not None:
+        make, argument = coded
+        return make(argument)
     data = _loaded(folder)
     if data is None or name not in data:
         names(name, folder)  # says what is there
@@ -64,9 +73,16 @@ def benchmark(name: str, folder: str | os.PathLike[str] | None = None) -> Benchm
     return data[name]
 
 
-def _n_ones(name: str) -> int | None:
+_FAMILIES: Mapping[str, Callable[[int], Benchmark]] = {
+    "counting_ones": CountingOnes,
+    "crossing": CrossingCurves,
+}
+
+
+def _coded(name: str) -> tuple[Callable[[int], Benchmark], int] | None:
+    """What makes a benchmark that needs no data, and with which number."""
     family, _, instance = name.partition("/")
-    return int(instance) if family == "counting_ones" and instance.isdecimal() and int(instance) else None
+    return (_FAMILIES[family], int(instance)) if family in _FAMILIES and instance.isdecimal() else None
 
 
 def _loaded(folder: str | os.PathLike[str] | None) -> Benchmarks | None:
