@@ -27,6 +27,7 @@ def test_version_and_help_name_the_program(paceline):
         "delete",
         "du",
         "plan",
+        "whatif",
     )
     for command in commands:
         assert f"\n  {command} " in result.out

@@ -108,7 +108,7 @@ class _Machine:
     ) -> None:
         self._study = study
         self._record = record
-        self._rule = rule
+        self._filled = rule(record.curves)
         self._seeds = seeds
         self._resumes = record.resumes if resume is None else resume
         self._times = Times(record.curves)
@@ -178,7 +178,7 @@ class _Machine:
         )
         limits = _limits(self._record, None).budget
         limits = msgspec.structs.replace(limits, trials=len(self._record.configs))
-        done = self._simulated(settings, self._record.workers, limits, range(len(self._record.curves)), 0)
+        done = self._simulated(settings, self._record.workers, limits, range(len(self._record.curves)))
         return self._answer("as recorded, simulated", self._record.workers, (done,), self._study.settings)
 
     def _answer(
@@ -192,18 +192,17 @@ class _Machine:
         configs = tuple(self._record.configs[trial] for trial in order)
         changes: dict[str, Any] = {"sampler": Pool(configs=configs)}
         settings = msgspec.structs.replace(method, **changes)
-        done = self._simulated(settings, workers, self._limits.budget, order, seed)
+        done = self._simulated(settings, workers, self._limits.budget, order)
         is_limited = done.trials == len(order) and _wants_more_than(method, len(order))
         return msgspec.structs.replace(done, is_limited=is_limited)
 
     def _simulated(
-        self, settings: SchedulerSettings, workers: int, budget: Budget, order: Sequence[int], seed: int
+        self, settings: SchedulerSettings, workers: int, budget: Budget, order: Sequence[int]
     ) -> Outcome:
         record = self._record
         curves = [record.curves[trial] for trial in order]
         objective = record.ledger.objective
-        rule = self._rule(record.curves, seed=seed)
-        training = RecordedTraining(curves, rule, self._times, objective)
+        training = RecordedTraining(curves, self._filled, self._times, objective)
         if hasattr(settings, "resume"):
             changes: dict[str, Any] = {"resume": self._resumes}
             settings = msgspec.structs.replace(settings, **changes)
@@ -216,7 +215,7 @@ class _Machine:
             objective=objective,
             retries=0,
             saves_checkpoints=self._resumes,
-            report_every=record.report_every if _looks_between(settings, budget) else None,
+            report_every=record.report_every,
         )
         return outcome(end.entries, training, max_resource=self.max_resource, target=self._target_loss)
 
@@ -323,9 +322,3 @@ def _wants_more_than(method: SchedulerSettings, n: int) -> bool:
     if isinstance(method, Hyperband) and method.sweeps is not None:
         return method.sweeps * sum(shape.sizes[0] for shape in method.shapes()) > n
     return method.is_endless
-
-
-def _looks_between(settings: SchedulerSettings, budget: Budget) -> bool:
-    """Whether reports before a job's last matter: to the method, or because the study may end in between."""
-    is_judged_between = isinstance(settings, ASHA) and (settings.hedge > 0 or settings.rung_value == "best")
-    return is_judged_between or budget.minutes is not None or budget.target is not None

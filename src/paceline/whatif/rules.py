@@ -5,11 +5,11 @@ is therefore biased; what follows a given value is not, as long as the method lo
 chose who goes on. So a curve is carried on in steps, from each resource at which recorded curves end to the next, and in
 each step by curves that were recorded past both ends and had about the same value at its start (its neighbours):
 
-    loss(b) = loss(a) + the change from a to b of one of the NEIGHBOURS nearest curves
+    loss(b) = loss(a) + the median change from a to b of the NEIGHBOURS nearest curves
 
-Which one is drawn by a stream that the trial names. A typical change instead would make all extrapolated curves alike,
-and the best of many would look worse than it is. Where nobody was recorded past both ends, the last value is kept.
-docs/whatif.md has the measured errors of this rule beside those of others.
+Where nobody was recorded past both ends, the last value is kept. A median makes extrapolated curves more alike than real
+ones are, so the best of many looks worse than it would be; but a change drawn from the neighbours, which does not, names
+lucky curves as the best. docs/whatif.md has the measured errors of this rule beside those of others.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from paceline.rng import uniforms_for
 from paceline.whatif.record import Curve
 
 NEIGHBOURS = 5
-"""Among so many curves of nearest value one is drawn."""
+"""So many curves of nearest value tell a change."""
 
 MIN_TIMES = 3
 """Curves that tell how training time grows; with fewer it grows in proportion to the resource."""
@@ -36,11 +35,9 @@ class Rule(ABC):
 
     Args:
         curves: all of the record.
-        seed: of what it draws, if it draws.
     """
 
-    def __init__(self, curves: Sequence[Curve], *, seed: int = 0) -> None:
-        self.seed = seed
+    def __init__(self, curves: Sequence[Curve]) -> None:
         self.curves = [curve for curve in curves if curve.resources]
         self._ends = sorted({curve.resources[-1] for curve in self.curves if curve.fails_after is None})
 
@@ -75,25 +72,25 @@ class Rule(ABC):
 class Neighbours(Rule):
     """The rule of this file's head."""
 
-    def __init__(self, curves: Sequence[Curve], *, seed: int = 0) -> None:
-        super().__init__(curves, seed=seed)
+    def __init__(self, curves: Sequence[Curve]) -> None:
+        super().__init__(curves)
         self._pairs: dict[tuple[int, int], list[tuple[float, float]]] = {}
 
-    def step(self, curve: Curve, start: int, loss: float, stop: int) -> float:
+    def step(self, curve: Curve, start: int, loss: float, stop: int) -> float:  # noqa: ARG002 - its value tells all
         """See this file's head."""
-        near = sorted(self._known(start, stop), key=lambda pair: abs(pair[0] - loss))[:NEIGHBOURS]
-        if not near:
-            return loss
-        draw = uniforms_for(self.seed, "what if", curve.trial, start).random(1)[0]
-        before, after = near[int(draw * len(near))]
-        return loss + (after - before)
+        near = self.nearest(start, loss, stop)
+        return loss + float(np.median([after - before for before, after in near])) if near else loss
 
-    def _known(self, start: int, stop: int) -> list[tuple[float, float]]:
+    def nearest(self, start: int, loss: float, stop: int) -> list[tuple[float, float]]:
+        """The losses at `start` and `stop` of the neighbours of a curve with this loss at `start`, the nearest first."""
+        return sorted(self.known(start, stop), key=lambda pair: abs(pair[0] - loss))[:NEIGHBOURS]
+
+    def known(self, start: int, stop: int) -> list[tuple[float, float]]:
         """The losses at both ends of the curves that have both; +inf at the end for those that have failed before."""
         found = self._pairs.get((start, stop))
         if found is None:
-            known = [(_loss(curve, start), _loss(curve, stop)) for curve in self.covering(start, stop)]
-            found = self._pairs[start, stop] = [pair for pair in known if pair[0] < math.inf]
+            pairs = [(_loss(curve, start), _loss(curve, stop)) for curve in self.covering(start, stop)]
+            found = self._pairs[start, stop] = [pair for pair in pairs if pair[0] < math.inf]
         return found
 
 
