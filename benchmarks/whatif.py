@@ -21,12 +21,12 @@ import math
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from itertools import combinations, product
+from itertools import combinations
 from pathlib import Path
 
 import msgspec
 import numpy as np
-from evidence import Lab, Table, as_text, estimate, has_place, mean, number, write_markdown
+from evidence import Lab, Table, as_text, estimate, has_place, mean, write_markdown
 from real_data import FAMILIES
 from whatif_rules import RULES
 
@@ -204,8 +204,37 @@ def _mean(values: Iterable[float]) -> str:
     return estimate(mean, list(values)).brief
 
 
+def _percent(part: int, whole: int) -> str:
+    return f"{part / whole:.0%}"
+
+
 def _relative(answered: float | None, true: float | None) -> float:
     return math.nan if answered is None or not true else answered / true - 1
+
+
+SUMMARY = (
+    "record", "error of the best value", "its size", "the config picked", "pairs by best value: right / called equal / wrong",
+    "pairs by time to target", "extrapolated", "promotions guessed", "best guessed",
+)  # fmt: skip
+
+
+def summary_row(words: str, results: list[Measured]) -> tuple[str, ...]:
+    """The adopted rule, all methods and tasks of a family."""
+    compared = [one for measured in results for one in measured.methods.values()]
+    answered = [one.answered for one in compared]
+    return (
+        words,
+        _mean(one.found - one.regret for one in compared),
+        _mean(abs(one.found - one.regret) for one in compared),
+        _mean(one.picked - one.regret for one in compared),
+        _pairs(results, by_regret),
+        _pairs(results, by_target),
+        _percent(sum(one.n_extrapolated for one in answered), sum(one.n_values for one in answered)),
+        _percent(
+            sum(one.n_guessed_promotions for one in answered), sum(one.n_promotions for one in answered)
+        ),
+        _percent(sum(one.best_is_extrapolated for one in answered), len(answered)),
+    )
 
 
 def methods_table(title: str, results: list[Measured]) -> Table:
@@ -226,11 +255,11 @@ def methods_table(title: str, results: list[Measured]) -> Table:
                 _mean(
                     float((one.answered.target_s is None) == (one.true.target_s is None)) for one in compared
                 ),
-                number(
-                    sum(one.answered.n_extrapolated for one in compared)
-                    / sum(one.answered.n_values for one in compared)
+                _percent(
+                    sum(one.answered.n_extrapolated for one in compared),
+                    sum(one.answered.n_values for one in compared),
                 ),
-                _mean(float(one.answered.best_is_extrapolated) for one in compared),
+                _percent(sum(one.answered.best_is_extrapolated for one in compared), len(compared)),
             )
         )
     header = (
@@ -293,23 +322,28 @@ def main() -> int:
     except pl.SettingError as error:
         parser.error(str(error))
     shown: list[Table] = []
+    summary: list[tuple[str, ...]] = []
     with Lab(processes=options.processes) as lab:
         for family in options.family or ("taskset", "lcbench"):
             tasks = [f"{family}/{instance}" for instance in FAMILIES[family]]
-            cells = [Cell(*one) for one in product(tasks, LIMITS, RULES)]
+            by_limit = {limit: [Cell(task, limit) for task in tasks] for limit in LIMITS}
+            by_rule = {rule: [Cell(task, "resource", rule) for task in tasks] for rule in RULES}
+            cells = [cell for group in (*by_limit.values(), *by_rule.values()) for cell in group]
             results = lab.measure(measure, cells, options.seeds)
-            for limit in LIMITS:
-                by_rule = {
-                    rule: [one for task in tasks for one in results[Cell(task, limit, rule)]]
-                    for rule in RULES
-                }
+            for limit, group in by_limit.items():
+                measured = [one for cell in group for one in results[cell]]
                 words = f"{family}, limited by {limit}"
-                shown.append(methods_table(f"{words}: answers less the truth", by_rule[ADOPTED]))
-                shown.append(rules_table(f"{words}: rules", by_rule))
+                summary.append(summary_row(words, measured))
+                shown.append(methods_table(f"{words}: answers less the truth", measured))
+            ruled = {
+                rule: [one for cell in group for one in results[cell]] for rule, group in by_rule.items()
+            }
+            shown.append(rules_table(f"{family}, limited by resource: rules", ruled))
             checks = np.array([one.check for cell in cells for one in results[cell]])
             print(
                 f"{family}: as recorded, simulated, relative to the record: {checks.min()} to {checks.max()}"
             )
+    shown.insert(0, Table("All methods together", SUMMARY, tuple(summary)))
     for table in shown:
         print(as_text(table, 180))
     if options.markdown is not None:

@@ -21,7 +21,7 @@ from paceline import (
     simulate,
     whatif,
 )
-from paceline.events import JobIssued, Outcome
+from paceline.events import JobIssued, Outcome, StudyOpened
 from paceline.whatif.answers import AsRecorded, Range, outcome
 from paceline.whatif.record import read
 from paceline.whatif.rules import Neighbours, Times
@@ -380,8 +380,13 @@ def test_a_study_with_forks_is_refused():
     study = recorded(
         PBT(max_resource=9, interval=3, population_size=8), budget=Budget(resource=200), report_every=1
     )
-    with pytest.raises(SettingError, match="a study without forks"):
+    with pytest.raises(SettingError, match="a study of a method without forks"):
         whatif(study)
+    entries = [(at, event) for at, event in study.entries() if not isinstance(event, StudyOpened)]
+    [opened] = [event for _, event in study.entries() if isinstance(event, StudyOpened)]
+    other = msgspec.structs.replace(opened, scheduler=FullResource(max_resource=9).to_json())
+    with pytest.raises(SettingError, match="a study without forks: the curves of forks depend"):
+        whatif(loaded([(0.0, other), *entries]))
 
 
 def test_a_model_in_the_record_is_told():

@@ -31,6 +31,12 @@ from paceline.whatif.rules import Neighbours, Rule, Times
 from paceline.whatif.training import Pool, RecordedTraining
 from paceline.wording import count
 
+_POPULATIONS = (PBT, PB2, Replay)
+_WITHOUT_FORKS = (
+    "without forks or schedules: what a fork's curve would have been is in no recorded curve, and its own curve is that "
+    "of several configs"
+)
+
 
 def whatif(
     study: Study,
@@ -61,6 +67,8 @@ def whatif(
     Raises:
         SettingError: a setting is wrong, the study has no curves or has forks, or a method does not fit a fixed pool.
     """
+    if isinstance(study.settings, _POPULATIONS):
+        raise SettingError("study", study.name, expected=f"a study of a method {_WITHOUT_FORKS}")
     record = read(study.entries(), study.name)
     at_least("seeds", seeds, 1)
     n_workers = [record.workers] if workers is None else _several(workers, int)
@@ -131,12 +139,8 @@ class _Machine:
             SettingError: it forks, its sampler has a model, or its resources are not those of the record.
         """
         name = type(method).__name__
-        if isinstance(method, PBT | PB2 | Replay):
-            raise SettingError(
-                "schedulers",
-                name,
-                expected="a method without forks or schedules: what a fork's curve would have been is in no recorded curve",
-            )
+        if isinstance(method, _POPULATIONS):
+            raise SettingError("schedulers", name, expected=f"a method {_WITHOUT_FORKS}")
         top = getattr(method, "max_resource", self.max_resource)
         if top != self.max_resource:
             raise SettingError(

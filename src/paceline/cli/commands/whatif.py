@@ -24,8 +24,8 @@ from paceline.cli.options import (
 )
 from paceline.cli.output import Block, Cell, Note, Table, answer
 from paceline.cli.studies import loaded
-from paceline.errors import SettingError
 from paceline.events import Budget
+from paceline.samplers.random import Random
 from paceline.schedulers.asha import ASHA
 from paceline.schedulers.base import SchedulerSettings
 from paceline.schedulers.hyperband import Hyperband
@@ -214,50 +214,42 @@ def _methods(
     study: Study, names: Sequence[str] | None, factors: Sequence[int] | None, min_resource: int | None
 ) -> list[SchedulerSettings]:
     """The methods that the options name, with the resources of the study."""
-    reports = [report.resource for report in study.reports()]
-    if not reports:
+    reached = [report.resource for report in study.reports()]
+    if not reached:
         return []  # the study is refused, whatever was asked for
     recorded = study.settings
     top = getattr(recorded, "max_resource", None)
-    common = {
-        "max_resource": max(reports) if top is None else min(top, max(reports)),
-        "min_resource": getattr(recorded, "min_resource", min(reports))
-        if min_resource is None
-        else min_resource,
-    }
+    top = max(reached) if top is None else min(top, max(reached))
     if names is None:
-        return _variants(recorded, factors, min_resource)
-    found: list[SchedulerSettings] = []
+        return _variants(recorded, factors, top, min_resource)
+    lowest = getattr(recorded, "min_resource", min(reached)) if min_resource is None else min_resource
     default = getattr(recorded, "reduction_factor", 3)
+    found: list[SchedulerSettings] = []
     for name in names:
         if name == "random":
-            found.append(FullResource(max_resource=common["max_resource"]))
-            continue
-        found += [METHODS[name](reduction_factor=factor, **common) for factor in (factors or (default,))]
+            found.append(FullResource(max_resource=top))
+        else:
+            found += [
+                METHODS[name](reduction_factor=factor, max_resource=top, min_resource=lowest)
+                for factor in factors or (default,)
+            ]
     return found
 
 
 def _variants(
-    recorded: SchedulerSettings, factors: Sequence[int] | None, min_resource: int | None
+    recorded: SchedulerSettings, factors: Sequence[int] | None, top: int, min_resource: int | None
 ) -> list[SchedulerSettings]:
-    """The recorded method itself, with other factors."""
-    if factors is not None and not hasattr(recorded, "reduction_factor"):
-        kind = type(recorded).__name__
-        raise Misuse(f"{kind}, the method of the study, has no --reduction-factor; name a --scheduler.")
-    lowest = {} if min_resource is None else {"min_resource": min_resource}
-    given: list[dict[str, Any]] = [{"reduction_factor": factor, **lowest} for factor in factors or ()]
-    return [_changed(recorded, changes) for changes in given or [lowest]]
-
-
-def _changed(recorded: SchedulerSettings, changes: dict[str, Any]) -> SchedulerSettings:
-    try:
-        return msgspec.structs.replace(recorded, **changes)
-    except TypeError:
-        raise SettingError(
-            "--min-resource",
-            changes.get("min_resource"),
-            expected=f"nothing, because {type(recorded).__name__}, the method of the study, has none",
-        ) from None
+    """The recorded method itself, without its model if it has one, with other factors and lowest rungs."""
+    asked = {"--reduction-factor": factors, "--min-resource": min_resource}
+    for option, value in asked.items():
+        if value is not None and not hasattr(recorded, option.strip("-").replace("-", "_")):
+            kind = type(recorded).__name__
+            raise Misuse(f"{kind}, the method of the study, has no {option}; name a --scheduler.")
+    common: dict[str, Any] = {"max_resource": top, "sampler": Random()}
+    if min_resource is not None:
+        common["min_resource"] = min_resource
+    changes = [{**common, "reduction_factor": factor} for factor in factors] if factors else [common]
+    return [msgspec.structs.replace(recorded, **change) for change in changes]
 
 
 def _document(found: WhatIf) -> dict[str, Any]:
