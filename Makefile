@@ -55,6 +55,9 @@ counting-ones: .make/bench ## BOHB's synthetic experiment, beside Optuna's TPE (
 real-data: .make/test ## methods on real data in PACELINE_DATA: the evidence for what is recommended (45 minutes)
 	$(BIN)/python benchmarks/real_data.py
 
+whatif: .make/test ## what-if answers from a record alone, beside the truth, on real data in PACELINE_DATA (5 minutes)
+	$(BIN)/python benchmarks/whatif.py
+
 population-rl: .make/population ## population based training of an actor-critic, beside random search (1 minute)
 	$(BIN)/python examples/population_rl.py
 
@@ -109,4 +112,4 @@ clean: ## remove what these commands made
 	touch $@
 
 .PHONY: help demo test check format docs claims populations population-toy faults forks bench suggestions counting-ones \
-	real-data population-rl population-gan population-sequence compare-quick honesty million clean
+	real-data population-rl population-gan population-sequence compare-quick honesty million whatif clean

@@ -32,6 +32,7 @@ from paceline.cli.commands.run import HELP, INTERRUPTED, run
 from paceline.cli.commands.schedule import schedule
 from paceline.cli.commands.status import status
 from paceline.cli.commands.trials import trials
+from paceline.cli.commands.whatif import what_if
 from paceline.cli.misuse import Misuse, UsageError
 from paceline.cli.script import put_first
 from paceline.errors import PacelineError
@@ -54,6 +55,7 @@ app.command("delete")(delete)
 app.command("du")(du)
 app.command("plan")(plan)
 app.command("compare")(compare)
+app.command("whatif")(what_if)
 
 
 @app.callback(invoke_without_command=True)
