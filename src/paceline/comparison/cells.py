@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-import paceline
 from paceline.benchmarks import Benchmark
 from paceline.comparison.methods import AnySettings
 from paceline.comparison.peers import PeerSettings
@@ -81,7 +80,7 @@ class Cell(msgspec.Struct, frozen=True):
 def code_fingerprint() -> str:
     """A hash of the code that results come from, and of the libraries that they depend on."""
     digest = blake2b(digest_size=16)
-    root = Path(paceline.__file__).parent
+    root = Path(__file__).parents[1]
     for part in _CODE:
         place = root / part
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-import paceline
 from paceline.comparison.results import Axis, Comparison, Group, Rule
 from paceline.comparison.rules import rules
 from paceline.comparison.statistics import LEVEL, Estimate, Pair, mean_interval
@@ -49,7 +49,7 @@ def page(comparison: Comparison, *, command: str = "", level: float = LEVEL) -> 
     """
     first = comparison.groups[0]
     title = f"{len(first.methods)} methods on {len(first.tasks)} benchmarks"
-    its = Page(title, f"{len(first.seeds)} seeds, in virtual time. Paceline {paceline.__version__}.")
+    its = Page(title, f"{len(first.seeds)} seeds, in virtual time. Paceline {version('paceline')}.")
     its.section(
         "What was compared",
         "Regret is 0 at the best loss that is known of a benchmark and 1 at the median of random configs, or where nothing "
@@ -346,8 +346,7 @@ def _settings(its: Page, group: Group) -> None:
             (
                 one.name,
                 json.dumps(one.settings[first]),
-                ", ".join(f"{library} {version}" for library, version in one.versions.items())
-                or paceline.__version__,
+                ", ".join(f"{library} {its}" for library, its in one.versions.items()) or version("paceline"),
                 one.about,
             )
             for one in group.contestants
