@@ -29,10 +29,10 @@ class AllLongCurves(Neighbours):
     What survivorship does to it is the reason for measuring it: those that went on were chosen in between.
     """
 
-    def loss(self, curve: Curve, resource: int) -> float:
+    def carried_on(self, curve: Curve, resource: int) -> float:
         """In one step, whatever was chosen on the way."""
         if not curve.resources or resource < curve.resources[0]:
-            return super().loss(curve, resource)
+            return super().carried_on(curve, resource)
         return self.step(curve, curve.resources[-1], curve.losses[-1], resource)
 
     def step(self, curve: Curve, start: int, loss: float, stop: int) -> float:  # noqa: ARG002 - whoever it is
@@ -85,10 +85,10 @@ class PowerLaw(Rule):
         factors = [_fit(curve, self._power)[0] for curve in long]
         self._factor = float(np.median(factors)) if factors else 0.0
 
-    def loss(self, curve: Curve, resource: int) -> float:
+    def carried_on(self, curve: Curve, resource: int) -> float:
         """In one step: the curve's own values tell all."""
         if not curve.resources or resource < curve.resources[0]:
-            return super().loss(curve, resource)
+            return super().carried_on(curve, resource)
         return self.step(curve, curve.resources[-1], curve.losses[-1], resource)
 
     def step(self, curve: Curve, start: int, loss: float, stop: int) -> float:

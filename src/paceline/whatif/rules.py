@@ -16,10 +16,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
-
-import numpy as np
 
 from paceline.whatif.record import Curve
 
@@ -40,6 +39,7 @@ class Rule(ABC):
     def __init__(self, curves: Sequence[Curve]) -> None:
         self.curves = [curve for curve in curves if curve.resources]
         self._ends = sorted({curve.resources[-1] for curve in self.curves if curve.fails_after is None})
+        self._losses: dict[tuple[int, int], float] = {}
 
     @abstractmethod
     def step(self, curve: Curve, start: int, loss: float, stop: int) -> float:
@@ -47,17 +47,24 @@ class Rule(ABC):
 
     def loss(self, curve: Curve, resource: int) -> float:
         """A trial's loss at a resource that its curve does not cover."""
+        found = self._losses.get((curve.trial, resource))
+        if found is None:
+            found = self._losses[curve.trial, resource] = self.carried_on(curve, resource)
+        return found
+
+    def carried_on(self, curve: Curve, resource: int) -> float:
+        """What `loss` keeps."""
         if not curve.resources:
             return math.inf  # nothing is known of it: it never leads
         if resource < curve.resources[0]:
             return self.step(curve, curve.resources[0], curve.losses[0], resource)
         last, loss = curve.resources[-1], curve.losses[-1]
-        between = [end for end in self._ends if last < end < resource]
-        for start, stop in pairwise([last, *between, resource]):
-            if math.isinf(loss):
-                return math.inf  # what has diverged does not come back
-            loss = self.step(curve, start, loss, stop)
-        return loss
+        place = bisect_left(self._ends, resource)
+        if place and (end := self._ends[place - 1]) > last:
+            last, loss = end, self.loss(curve, end)
+        if math.isinf(loss):
+            return math.inf  # what has diverged does not come back
+        return self.step(curve, last, loss, resource)
 
     def covering(self, start: int, stop: int) -> list[Curve]:
         """The curves that were recorded at both, those that failed in between included."""
@@ -79,18 +86,21 @@ class Neighbours(Rule):
     def step(self, curve: Curve, start: int, loss: float, stop: int) -> float:  # noqa: ARG002 - its value tells all
         """See this file's head."""
         near = self.nearest(start, loss, stop)
-        return loss + float(np.median([after - before for before, after in near])) if near else loss
+        return loss + _median([after - before for before, after in near]) if near else loss
 
     def nearest(self, start: int, loss: float, stop: int) -> list[tuple[float, float]]:
         """The losses at `start` and `stop` of the neighbours of a curve with this loss at `start`, the nearest first."""
-        return sorted(self.known(start, stop), key=lambda pair: abs(pair[0] - loss))[:NEIGHBOURS]
+        known = self.known(start, stop)
+        place = bisect_left(known, (loss,))
+        around = known[max(0, place - NEIGHBOURS) : place + NEIGHBOURS]
+        return sorted(around, key=lambda pair: abs(pair[0] - loss))[:NEIGHBOURS]
 
     def known(self, start: int, stop: int) -> list[tuple[float, float]]:
-        """The losses at both ends of the curves that have both; +inf at the end for those that have failed before."""
+        """The losses at both ends of the curves that have both, sorted; +inf at the end for those that have failed before."""
         found = self._pairs.get((start, stop))
         if found is None:
             pairs = [(_loss(curve, start), _loss(curve, stop)) for curve in self.covering(start, stop)]
-            found = self._pairs[start, stop] = [pair for pair in pairs if pair[0] < math.inf]
+            found = self._pairs[start, stop] = sorted(pair for pair in pairs if pair[0] < math.inf)
         return found
 
 
@@ -111,7 +121,7 @@ class Times:
         self.are_known = bool(self._curves)
         self._ends = sorted({curve.resources[-1] for curve in self._curves})
         paces = [curve.seconds[-1] / curve.resources[-1] for curve in self._curves]
-        self._pace = float(np.median(paces)) if paces else 1.0
+        self._pace = _median(paces) if paces else 1.0
         self._growth: dict[tuple[int, int], float] = {}
 
     def seconds(self, curve: Curve, resource: int) -> float:
@@ -136,6 +146,13 @@ class Times:
                 for curve in self._curves
                 if curve.resources[-1] >= stop and (before := curve.time(start)) > 0
             ]
-            factor = float(np.median(factors)) if len(factors) >= MIN_TIMES else stop / start
+            factor = _median(factors) if len(factors) >= MIN_TIMES else stop / start
             self._growth[start, stop] = factor
         return factor
+
+
+def _median(values: Sequence[float]) -> float:
+    """Of a few numbers, for which NumPy's takes ten times as long."""
+    ordered = sorted(values)
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2

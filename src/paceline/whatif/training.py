@@ -63,7 +63,6 @@ class RecordedTraining:
         self._rule = rule
         self._times = times
         self._objective = objective
-        self._losses: dict[tuple[int, int], float] = {}
 
     def metrics(self, trial: TrialId, config: Config, resource: int) -> Metrics:  # noqa: ARG002 - the trial tells
         """The recorded trial's metric; not finite where it failed."""
@@ -82,12 +81,7 @@ class RecordedTraining:
         return self._curves[trial].trial
 
     def _loss(self, trial: TrialId, resource: int) -> float:
-        loss = self._losses.get((trial, resource))
-        if loss is None:
-            loss = self._losses[trial, resource] = self._computed(self._curves[trial], resource)
-        return loss
-
-    def _computed(self, curve: Curve, resource: int) -> float:
+        curve = self._curves[trial]
         if curve.fails_after is not None and resource > curve.fails_after:
             return math.inf
         return curve.loss(resource) if curve.covers(resource) else self._rule.loss(curve, resource)
