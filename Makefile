@@ -55,6 +55,9 @@ counting-ones: .make/bench ## BOHB's synthetic experiment, beside Optuna's TPE (
 real-data: .make/test ## methods on real data in PACELINE_DATA: the evidence for what is recommended (45 minutes)
 	$(BIN)/python benchmarks/real_data.py
 
+whatif: .make/test ## what-if answers from a record alone, beside the truth, on real data in PACELINE_DATA (5 minutes)
+	$(BIN)/python benchmarks/whatif.py
+
 population-rl: .make/population ## population based training of an actor-critic, beside random search (1 minute)
 	$(BIN)/python examples/population_rl.py
 
@@ -63,6 +66,17 @@ population-gan: .make/population ## likewise, of a generative adversarial networ
 
 population-sequence: .make/population ## likewise, of a recurrent network on text (3 minutes)
 	$(BIN)/python examples/population_sequence.py
+
+compare-quick: .make/compare ## six methods on six real tasks in PACELINE_DATA, 20 seeds, 8 workers: a table and a page (3 minutes)
+	$(BIN)/paceline compare random random-2x tpe asha bohb recommended --benchmark lcbench/146212 --benchmark lcbench/189862 \
+		--benchmark taskset/imdb_patch32_GRU64_avg_bs128 --benchmark taskset/imdb_patch128_LSTM128_avg_bs64 \
+		--benchmark rbv2_xgboost/54 --benchmark rbv2_rpart/1056 --cache .make/runs --output .make/compare-quick --force
+
+honesty: .make/compare ## is a comparison honest: a method with itself, and one with a handicap, 100 times (15 minutes)
+	$(BIN)/python benchmarks/honesty.py
+
+million: .make/compare ## a million jobs of ASHA on a surrogate in PACELINE_DATA, on one core (10 minutes)
+	$(BIN)/python benchmarks/million.py
 
 clean: ## remove what these commands made
 	rm -rf $(VENV) .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -85,6 +99,9 @@ clean: ## remove what these commands made
 .make/population: .make/venv pyproject.toml constraints.txt
 	$(PIP) --editable '.[population]' && touch $@
 
+.make/compare: .make/venv pyproject.toml constraints.txt
+	$(PIP) --editable '.[benchmarks,compare,frame,models]' && touch $@
+
 .make/bench: .make/venv pyproject.toml constraints.txt
 	$(PIP) --editable '.[test,peers]' && touch $@
 
@@ -95,4 +112,4 @@ clean: ## remove what these commands made
 	touch $@
 
 .PHONY: help demo test check format docs claims populations population-toy faults forks bench suggestions counting-ones \
-	real-data population-rl population-gan population-sequence clean
+	real-data population-rl population-gan population-sequence compare-quick honesty million whatif clean

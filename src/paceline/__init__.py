@@ -52,6 +52,7 @@ from paceline.space import between as between
 from paceline.space.perturb import Explore as Explore
 from paceline.space.perturb import Perturb as Perturb
 from paceline.study import Study as Study
+from paceline.whatif import whatif as whatif
 from paceline.worker import TrialHandle as TrialHandle
 
 __version__ = "0.1.0"

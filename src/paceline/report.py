@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import paceline
 from paceline.charts.curves import curves_chart
 from paceline.charts.importance import importance_chart
 from paceline.charts.incumbents import incumbent_chart
@@ -110,7 +110,7 @@ def _summary(study: Study, record: Record) -> Iterator[tuple[str, str]]:
     if record.began is not None and record.ended is not None:
         yield "recorded", f"{_date(record.began)} to {_date(record.ended)} UTC"
     yield "storage", study.storage.url
-    yield "made with", f"Paceline {paceline.__version__}"
+    yield "made with", f"Paceline {version('paceline')}"
 
 
 def _space(page: Page, study: Study) -> None:

@@ -27,6 +27,8 @@ def test_version_and_help_name_the_program(paceline):
         "delete",
         "du",
         "plan",
+        "compare",
+        "whatif",
     )
     for command in commands:
         assert f"\n  {command} " in result.out

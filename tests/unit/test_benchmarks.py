@@ -11,7 +11,7 @@ from statistics import fmean, pvariance
 import numpy as np
 import pytest
 
-from paceline.benchmarks import CountingOnes, Surrogate, Table, base, load
+from paceline.benchmarks import CountingOnes, CrossingCurves, Surrogate, Table, base, load
 from paceline.benchmarks.families import FAMILIES
 from paceline.benchmarks.surrogate import LEAST_SECONDS
 from paceline.benchmarks.table import CLIP
@@ -230,6 +230,80 @@ def test_a_table_refuses_what_is_no_config_and_no_resource(table, table_folder):
         table.loss(table.config(0), 5)
     with pytest.raises(SettingError, match="less than 4"):
         Table(table_folder / "made_up.npz", min_resource=4)
+
+
+# Crossing curves -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("crossing", "correlation"), [(0.1, 0.96), (0.25, 0.78), (0.4, 0.56)])
+def test_curves_cross_as_much_as_is_said(crossing, correlation):
+    from scipy.stats import spearmanr
+
+    problem = CrossingCurves(64, crossing=crossing)
+    losses = [[problem.loss(config, r) for r in (1, 64)] for config in random_configs(problem, 1000)]
+    assert spearmanr(losses).statistic == pytest.approx(correlation, abs=0.04)
+
+
+def test_the_best_crossing_curve_ends_at_zero_and_half_of_the_random_ones_below_the_median():
+    problem = CrossingCurves(64)
+    point = (0.2, 0.4, 0.8, 0.6, 0.7, 0.5, 0.4, 0.5, 0.3)
+    assert problem.true_loss(problem.space.decode(point)) == pytest.approx(
+        0.0, abs=2e-3
+    )  # whole numbers are near it
+    losses = [problem.true_loss(config) for config in random_configs(problem, 2000)]
+    assert min(losses) > problem.best
+    assert 0.46 < fmean(loss < problem.median for loss in losses) < 0.54
+
+
+def test_crossing_curves_fall_and_cost_what_is_said():
+    problem = CrossingCurves(64, cost_sd=0.4)
+    configs = random_configs(problem, 1000)
+    for config in configs[:50]:
+        curve = [problem.loss(config, resource) for resource in range(1, 65)]
+        assert curve == sorted(curve, reverse=True)
+        assert problem.seconds(0, config, 64) == pytest.approx(64 * problem.seconds(0, config, 1))
+    logs = [math.log(problem.seconds(0, config, 1)) for config in configs]
+    assert math.sqrt(pvariance(logs)) == pytest.approx(0.4, abs=0.03)
+    assert fmean(problem.seconds(0, config, 64) for config in configs) == pytest.approx(
+        problem.full_seconds, rel=0.05
+    )
+    assert {CrossingCurves(4, cost_sd=0.0).seconds(0, config, 1) for config in configs} == {1.0}
+
+
+def test_noise_is_of_the_trial_and_the_resource_and_not_of_the_truth():
+    problem = CrossingCurves(64, noise_sd=0.1)
+    (config,) = random_configs(problem, 1)
+    draws = [problem.loss(config, 64, trial) for trial in range(200)]
+    assert (
+        draws[7]
+        == problem.loss(config, 64, 7)
+        != CrossingCurves(64, noise_sd=0.1, seed=1).loss(config, 64, 7)
+    )
+    assert math.sqrt(pvariance(draws)) == pytest.approx(0.1, rel=0.2)
+    assert problem.true_loss(config) == CrossingCurves(64).true_loss(config)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"max_resource": 1}, {"crossing": -1}, {"cost_sd": math.nan}, {"noise_sd": math.inf}]
+)
+def test_wrong_arguments_of_crossing_curves_are_refused(settings):
+    with pytest.raises(SettingError, match=next(iter(settings))):
+        CrossingCurves(**settings)
+
+
+# Content ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_fingerprint_is_of_the_content():
+    prints = {
+        it.fingerprint
+        for it in (
+            CountingOnes(4), CountingOnes(4, seed=1), CountingOnes(8), CrossingCurves(64), CrossingCurves(256),
+            CrossingCurves(64, crossing=0.1), CrossingCurves(64, noise_sd=0.1),
+        )
+    }  # fmt: skip
+    assert len(prints) == 7
+    assert CountingOnes(4).fingerprint in prints
 
 
 # Surrogates ------------------------------------------------------------------------------------------------------

@@ -14,7 +14,12 @@ import math
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Sequence
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
 from typing import ClassVar, NamedTuple
+
+import msgspec
 
 from paceline.errors import SettingError
 from paceline.events import Config, Metrics, TrialId
@@ -81,6 +86,27 @@ class Benchmark(SimulatedTraining, ABC):
     def regret(self, config: Config) -> float:
         """How far the config's true loss is from the best: 0 at `best` and below, 1 at `median`."""
         return max(0.0, (self.true_loss(config) - self.best) / (self.median - self.best))
+
+    def test_loss(self, config: Config) -> float:
+        """The loss that an incumbent is held to: on held-out data where the benchmark has such a value, else the true one."""
+        return self.true_loss(config)
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that the benchmark's answers depend on: results with equal ones may be compared, and kept."""
+        statement = {
+            "class": type(self).__qualname__,
+            "name": self.name,
+            "space": self.space.to_json(),
+            "resources": [self.min_resource, self.max_resource, self.resumes],
+            "known": [self.full_seconds, self.best, self.median],
+            "content": list(self.content()),
+        }
+        return blake2b(msgspec.json.encode(statement, order="deterministic"), digest_size=16).hexdigest()
+
+    def content(self) -> Sequence[str]:
+        """What else its answers depend on: arguments, and hashes of files."""
+        return ()
 
     def check_resource(self, resource: int) -> None:
         """Refuse a resource that does not exist.
@@ -177,3 +203,9 @@ class CurveBenchmark(Benchmark):
             del self._curves[next(iter(self._curves))]
         self._curves[key] = curve
         return curve
+
+
+@cache
+def file_hash(path: Path) -> str:
+    """A hash of a file's bytes, read once in a process."""
+    return blake2b(path.read_bytes(), digest_size=16).hexdigest()

@@ -8,6 +8,8 @@ same order of configs at every resource but for the noise. The loss is f / d, fr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from paceline.benchmarks.base import Benchmark
 from paceline.events import Config, TrialId
 from paceline.rng import generator_for
@@ -68,6 +70,10 @@ class CountingOnes(Benchmark):
     def regret(self, config: Config) -> float:
         """The paper's: 1 + f / d, from 0 (all ones) to 1 (none). It is not relative to the median."""
         return max(0.0, 1.0 + self.true_loss(config))
+
+    def content(self) -> Sequence[str]:
+        """The noise's seed."""
+        return (str(self.seed),)
 
     def seconds(self, trial: TrialId, config: Config, resource: int) -> float:  # noqa: ARG002 - all are alike
         """In proportion to the resource."""

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from paceline.benchmarks.base import CurveBenchmark
+from paceline.benchmarks.base import CurveBenchmark, file_hash
 from paceline.benchmarks.families import FAMILIES
 from paceline.errors import SettingError
 from paceline.events import Config
@@ -114,6 +114,14 @@ class Surrogate(CurveBenchmark):
         self._loss = columns.targets.index(columns.loss)
         self._time = columns.targets.index(columns.time)
         super().__init__(resource.grid)
+
+    def content(self) -> Sequence[str]:
+        """The files, unless the network was given."""
+        return [
+            file_hash(path)
+            for name in ("model.onnx", "config_space.json", "encoding.json")
+            if (path := self._folder / name).is_file()
+        ]
 
     def compute(self, config: Config, resources: Sequence[int]) -> tuple[list[float], list[float]]:
         """See `CurveBenchmark.compute`: one call of the network."""

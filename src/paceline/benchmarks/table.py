@@ -20,7 +20,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from paceline.benchmarks.base import CurveBenchmark
+from paceline.benchmarks.base import CurveBenchmark, file_hash
 from paceline.errors import SettingError
 from paceline.events import Config
 from paceline.space import Float, Space
@@ -86,6 +86,7 @@ class Table(CurveBenchmark):
         final = np.fmin(losses[:, -1], self.worst)
         self.best = float(final.min())
         self.median = float(np.median(final))
+        self._path = path
         self._configs = configs
         self._losses = losses
         super().__init__(range(1, self.max_resource + 1))
@@ -102,6 +103,11 @@ class Table(CurveBenchmark):
     def config(self, row: int) -> Config:
         """The config of a row; values beyond the ends of the space are moved there."""
         return dict(self._configs.rows[row])
+
+    def content(self) -> Sequence[str]:
+        """The files."""
+        folder = self._path.parent
+        return [file_hash(path) for path in (self._path, folder / "configs.npy", folder / "space.json")]
 
     def compute(self, config: Config, resources: Sequence[int]) -> tuple[list[float], list[float]]:
         """See `CurveBenchmark.compute`."""

@@ -18,6 +18,7 @@ import typer
 
 import paceline
 from paceline.cli.commands.best import best
+from paceline.cli.commands.compare import compare
 from paceline.cli.commands.delete import delete
 from paceline.cli.commands.du import du
 from paceline.cli.commands.explain import explain
@@ -32,6 +33,7 @@ from paceline.cli.commands.run import HELP, INTERRUPTED, run
 from paceline.cli.commands.schedule import schedule
 from paceline.cli.commands.status import status
 from paceline.cli.commands.trials import trials
+from paceline.cli.commands.whatif import what_if
 from paceline.cli.misuse import Misuse, UsageError
 from paceline.cli.script import put_first
 from paceline.errors import PacelineError
@@ -54,6 +56,8 @@ app.command("export")(export)
 app.command("delete")(delete)
 app.command("du")(du)
 app.command("plan")(plan)
+app.command("compare")(compare)
+app.command("whatif")(what_if)
 
 
 @app.callback(invoke_without_command=True)

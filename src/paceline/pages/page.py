@@ -104,7 +104,7 @@ class Page:
             for label, colour in (legend or {}).items()
         )
         charts = "".join(_chart(self._numbers([figure]), "", under, height, 0) for figure, under in figures)
-        head = f"{_caption('p', caption)}{f'<p class="legend">{keys}</p>' if keys else ''}"
+        head = _caption("p", caption) + (f'<p class="legend">{keys}</p>' if keys else "")
         self._body.append(f'{head}<div class="grid">{charts}</div>')
 
     def choice(

@@ -152,6 +152,21 @@ class Space:
                 config[name] = decode(point[column])
         return config if self._is_sorted else self._sorted(config)
 
+    def build(self, choose: Callable[[str, Domain], Scalar]) -> Config:
+        """The config whose active hyperparameters have the values that a function chooses, parents before children.
+
+        Args:
+            choose: is asked with the name and the domain of each hyperparameter that is active.
+
+        Raises:
+            SpaceError: a value does not belong to its domain.
+        """
+        config: Config = {}
+        for name, _, _, tests in self._steps:
+            if all(parent in config and holds(config[parent]) for parent, holds in tests):
+                config[name] = choose(name, self.domains[name])
+        return self.validate(config)
+
     def _sorted(self, config: Config) -> Config:
         return {name: config[name] for name in self.domains if name in config}
 

@@ -164,6 +164,27 @@ COMMANDS = (
         given=existing,
     ),
     Case(
+        "`paceline whatif --scheduler ahsa`",
+        lambda p: on(p, "whatif", "--scheduler", "ahsa"),
+        CommandFailed,
+        ("got 'ahsa'", "Did you mean asha?"),
+        given=existing,
+    ),
+    Case(
+        "`paceline whatif --reduction-factor 2,x`",
+        lambda p: on(p, "whatif", "--reduction-factor", "2,x"),
+        CommandFailed,
+        ("got '2,x'", "whole numbers of at least 2, separated by commas"),
+        given=existing,
+    ),
+    Case(
+        "`paceline whatif --scheduler bohb`",
+        lambda p: on(p, "whatif", "--scheduler", "bohb"),
+        CommandFailed,
+        ("got bohb: its model chooses configs, and those of a record are fixed", "ask for hyperband"),
+        given=existing,
+    ),
+    Case(
         "`paceline status` of a file that is no database",
         lambda p: on(p, "status", "s"),
         CommandFailed,

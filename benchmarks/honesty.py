@@ -1,0 +1,132 @@
+"""Is the comparison honest? A method with itself under two names, and a method with a known handicap, many times over.
+
+    python benchmarks/honesty.py                    100 repetitions, five minutes on two cores
+    python benchmarks/honesty.py --quick            10: for a look
+    python benchmarks/honesty.py --markdown docs/compare.md
+
+Each repetition is a comparison as `paceline compare` makes it: six benchmarks, 20 seeds, 8 workers, its own seeds. The two
+names of the same method have random numbers of their own: with shared ones their runs would be equal, and nothing shown.
+The handicapped method is the same, but its lowest rung is at a third of R, where the other's is at an 81st.
+"""
+
+from __future__ import annotations
+
+import os
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")  # each process has one core; before NumPy is imported
+
+import sys
+import tempfile
+from itertools import starmap
+
+import numpy as np
+from evidence import Finding, Lab, Table, Verdict, main
+
+from paceline import ASHA
+from paceline.benchmarks import Benchmark, CountingOnes
+from paceline.comparison import Method, compare
+from paceline.comparison.statistics import LEVEL
+from paceline.schedulers.base import SchedulerSettings
+
+SIZES = (4, 5, 6, 7, 8, 9)
+SEEDS = 20
+BUDGET = 20.0
+
+
+def _asha(benchmark: Benchmark) -> SchedulerSettings:
+    return ASHA(
+        max_resource=benchmark.max_resource, min_resource=benchmark.min_resource, resume=benchmark.resumes
+    )
+
+
+def _late(benchmark: Benchmark) -> SchedulerSettings:
+    """Its lowest rung is at a third of R: it pays 27 times as much for a first look."""
+    return ASHA(
+        max_resource=benchmark.max_resource,
+        min_resource=benchmark.max_resource // 3,
+        resume=benchmark.resumes,
+    )
+
+
+SAME = Method("one name", _asha), Method("another name", _asha, stream=1)
+HANDICAPPED = Method("sound", _asha), Method("handicapped", _late, stream=1)
+KINDS = {"same": SAME, "handicapped": HANDICAPPED}
+
+
+def repetition(kind: str, number: int) -> tuple[float, int, int, float]:
+    """Adjusted p over all tasks; tasks on which the first is better, and worse; the difference."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = compare(
+            KINDS[kind],
+            [CountingOnes(n) for n in SIZES],
+            seeds=range(SEEDS * number, SEEDS * (number + 1)),
+            budget=BUDGET,
+            processes=1,
+            cache=folder,
+        )
+    (pair,) = found.groups[0].pairs(level=LEVEL)
+    return pair.p, len(pair.better_on), len(pair.worse_on), pair.difference.value
+
+
+def honesty(lab: Lab) -> Finding:
+    """Both, over repetitions that share nothing."""
+    n = lab.choose(100, 10)
+    found = lab.measure(repetition, KINDS, n)
+    differing = {
+        kind: [p < LEVEL or better + worse > 0 for p, better, worse, _ in its] for kind, its in found.items()
+    }
+    n_silent = n - sum(differing["same"])
+    n_found = sum(p < LEVEL and difference < 0 for p, _, _, difference in found["handicapped"])
+    rows = tuple(starmap(_row, ((kind, its) for kind, its in found.items())))
+    header = (
+        "second method",
+        "any difference",
+        "overall",
+        "on a task",
+        "least p",
+        "median p",
+        "mean difference",
+    )
+    return Finding(
+        [
+            Verdict(
+                "a method entered under two names shows no significant difference, overall or on any task",
+                "ours",
+                f"{n_silent} of {n} repetitions",
+                f"at least {95 * n // 100}",
+                n_silent >= 95 * n / 100,
+                lab.is_decisive,
+            ),
+            Verdict(
+                "a method with a known handicap is found to be worse",
+                "ours",
+                f"{n_found} of {n} repetitions",
+                f"at least {95 * n // 100}",
+                n_found >= 95 * n / 100,
+                lab.is_decisive,
+            ),
+        ],
+        [Table(f"{n} comparisons of two methods, level {LEVEL:g}", header, rows)],
+    )
+
+
+def _row(kind: str, its: list[tuple[float, int, int, float]]) -> tuple[str, ...]:
+    p_values = [p for p, *_ in its]
+    overall = sum(p < LEVEL for p in p_values)
+    on_task = sum(better + worse > 0 for _, better, worse, _ in its)
+    either = sum(p < LEVEL or better + worse > 0 for p, better, worse, _ in its)
+    difference = float(np.mean([value for *_, value in its]))
+    return (
+        {"same": "the same", "handicapped": "starts at R/3"}[kind],
+        str(either),
+        str(overall),
+        str(on_task),
+        f"{min(p_values):.2g}",
+        f"{float(np.median(p_values)):.2g}",
+        f"{difference:+.4f}",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main({"honesty": honesty}, "honesty.py", __doc__.splitlines()[0]))
