@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any, cast
 
 from paceline.space import Scalar
 
@@ -40,6 +41,22 @@ def config_text(config: Mapping[str, Scalar]) -> str:
 def scalar_text(value: Scalar) -> str:
     """A hyperparameter's value for people."""
     return number(value) if isinstance(value, float) else str(value)
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Settings as a journal has them, in one line: `ASHA(max_resource=27, sampler=Random())`."""
+    arguments = (f"{name}={_setting_text(value)}" for name, value in settings.items() if name != "type")
+    return f"{settings.get('type')}({', '.join(arguments)})"
+
+
+def _setting_text(value: object) -> str:
+    match value:
+        case {"type": str(), **_rest}:
+            return settings_text(cast("dict[str, Any]", value))
+        case list():
+            return f"({', '.join(map(_setting_text, value))})"
+        case _:
+            return repr(value)
 
 
 def last_line(error: str | None) -> str:

@@ -28,6 +28,7 @@ def test_version_and_help_name_the_program(paceline):
         "du",
         "plan",
         "compare",
+        "report",
         "whatif",
     )
     for command in commands:

@@ -28,6 +28,7 @@ from paceline.cli.commands.lineage import lineage
 from paceline.cli.commands.list import list_studies
 from paceline.cli.commands.plan import plan
 from paceline.cli.commands.replay import replay
+from paceline.cli.commands.report import report
 from paceline.cli.commands.run import HELP, INTERRUPTED, run
 from paceline.cli.commands.schedule import schedule
 from paceline.cli.commands.status import status
@@ -48,6 +49,7 @@ app.command("trials")(trials)
 app.command("importance")(importance)
 app.command("lineage")(lineage)
 app.command("schedule")(schedule)
+app.command("report")(report)
 app.command("explain")(explain)
 app.command("replay")(replay)
 app.command("export")(export)

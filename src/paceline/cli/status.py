@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from paceline.cli.output import Block, Facts, Table
 from paceline.study import Study
 from paceline.views import IncumbentView, Spent, finite_value
-from paceline.wording import config_text, count, duration, number
+from paceline.wording import config_text, count, duration, number, settings_text
 
 
 class RunningStatus(msgspec.Struct, frozen=True):
@@ -136,7 +136,7 @@ def status_blocks(status: Status) -> list[Block]:
     facts = [
         ("study", f"{status.study} in {status.storage}"),
         ("goal", f"{status.direction} {status.metric}"),
-        ("scheduler", scheduler_text(status.scheduler)),
+        ("scheduler", settings_text(status.scheduler)),
         ("status", status.status if status.reason is None else f"{status.status}: {status.reason}"),
         ("driven by", status.holder or "nobody"),
         ("trials", _by_status(status)),
@@ -171,22 +171,6 @@ def incumbent_facts(best: IncumbentView | None, metric: str, unit: str) -> list[
         ("config", config_text(best.config)),
     ]
     return facts if best.checkpoint is None else [*facts, ("checkpoint", str(best.checkpoint))]
-
-
-def scheduler_text(settings: dict[str, Any]) -> str:
-    """A scheduler's settings in one line: `ASHA(max_resource=27, sampler=Random())`."""
-    arguments = (f"{name}={_setting_text(value)}" for name, value in settings.items() if name != "type")
-    return f"{settings.get('type')}({', '.join(arguments)})"
-
-
-def _setting_text(value: object) -> str:
-    match value:
-        case {"type": str(), **_rest}:
-            return scheduler_text(cast("dict[str, Any]", value))
-        case list():
-            return f"({', '.join(map(_setting_text, value))})"
-        case _:
-            return repr(value)
 
 
 def _by_status(status: Status) -> str:

@@ -42,7 +42,7 @@
 
   async function draw(chart) {
     const numbers = chart.dataset.figures.split(" ");
-    const select = chart.parentElement.querySelector("select");
+    const select = chart.closest("figure").querySelector("select");
     const figure = restored(figures[numbers[select ? select.selectedIndex : 0]]);
     const layout = { ...figure.layout, template: template(), autosize: true, height: chart.clientHeight };
     chart.dataset.drawn = "yes";
@@ -117,7 +117,7 @@
 
   document.querySelectorAll("th").forEach((head) => head.addEventListener("click", () => sorted(head)));
   for (const chart of charts) {
-    const select = chart.parentElement.querySelector("select");
+    const select = chart.closest("figure").querySelector("select");
     if (select) select.addEventListener("change", () => draw(chart));
   }
   isDark.addEventListener("change", () => charts.forEach((chart) => chart.dataset.drawn && draw(chart)));

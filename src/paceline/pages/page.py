@@ -71,7 +71,7 @@ class Page:
             f"<tbody>{body}</tbody></table></div>"
         )
 
-    def chart(self, figure: Figure, *, caption: str = "", height: int = 420) -> None:
+    def chart(self, figure: Figure, *, caption: str = "", height: int = 420, width: int = 0) -> None:
         """A chart.
 
         Args:
@@ -79,8 +79,33 @@ class Page:
                 and so is the escaping of names in them (`escaped`).
             caption: under it.
             height: in pixels.
+            width: the least, in pixels; on a narrower screen it is scrolled.
         """
-        self._chart([figure], "", caption, height)
+        self._body.append(_chart(self._numbers([figure]), "", caption, height, width))
+
+    def charts(
+        self,
+        figures: Sequence[tuple[Figure, str]],
+        *,
+        caption: str = "",
+        height: int = 260,
+        legend: Mapping[str, str] | None = None,
+    ) -> None:
+        """Small charts beside each other, as many in a row as there is room for.
+
+        Args:
+            figures: with what is written under each.
+            caption: above them.
+            height: of each, in pixels.
+            legend: colours by what they mean, for all of them.
+        """
+        keys = "".join(
+            f'<span><i style="background:{_text(colour)}"></i>{_text(label)}</span>'
+            for label, colour in (legend or {}).items()
+        )
+        charts = "".join(_chart(self._numbers([figure]), "", under, height, 0) for figure, under in figures)
+        head = _caption("p", caption) + (f'<p class="legend">{keys}</p>' if keys else "")
+        self._body.append(f'{head}<div class="grid">{charts}</div>')
 
     def choice(
         self, label: str, figures: Mapping[str, Figure], *, caption: str = "", height: int = 420
@@ -95,7 +120,7 @@ class Page:
         """
         options = "".join(f"<option>{_text(name)}</option>" for name in figures)
         select = f"<label>{_text(label)} <select>{options}</select></label>"
-        self._chart(list(figures.values()), select, caption, height)
+        self._body.append(_chart(self._numbers(list(figures.values())), select, caption, height, 0))
 
     def to_html(self) -> str:
         """The page.
@@ -126,14 +151,19 @@ class Page:
             + f"\n</main>\n{scripts}<script>\n{script}</script>\n</body>\n</html>\n"
         )
 
-    def _chart(self, figures: Sequence[Figure], select: str, caption: str, height: int) -> None:
+    def _numbers(self, figures: Sequence[Figure]) -> str:
+        """Keep figures; their places among all."""
         first = len(self._figures)
         self._figures += figures
-        numbers = " ".join(str(first + place) for place in range(len(figures)))
-        self._body.append(
-            f'<figure>{select}<div class="chart" data-figures="{numbers}" data-needed="{NEEDED}" '
-            f'style="height:{height}px"></div>{_caption("figcaption", caption)}</figure>'
-        )
+        return " ".join(str(first + place) for place in range(len(figures)))
+
+
+def _chart(numbers: str, select: str, caption: str, height: int, width: int) -> str:
+    size = f"height:{height}px;min-width:min({width}px,250%)" if width else f"height:{height}px"
+    return (
+        f'<figure>{select}<div class="frame"><div class="chart" data-figures="{numbers}" data-needed="{NEEDED}" '
+        f'style="{size}"></div></div>{_caption("figcaption", caption)}</figure>'
+    )
 
 
 def _text(text: object) -> str:
