@@ -25,6 +25,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     growing: ClassVar[tuple[str, ...]] = ()
     """The fields that may be raised on an existing study."""
 
+    is_internal: ClassVar[bool] = False
+    """Whether only Paceline itself makes them: a user's file cannot name them."""
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON types; `from_json` gives equal settings back."""
         # By way of text, so that tuples are lists, as they are when they are read back.

@@ -302,5 +302,6 @@ class _Reader:
 def _kinds_of(kind: type[Settings]) -> Iterator[type[Settings]]:
     """Those that are imported, the user's own included."""
     for sub in kind.__subclasses__():
-        yield sub
+        if not sub.is_internal:
+            yield sub
         yield from _kinds_of(sub)

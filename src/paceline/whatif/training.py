@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar
 
 from paceline.events import Config, Metrics, Objective, TrialId
 from paceline.samplers.base import Context, Sampler, SamplerSettings
@@ -19,6 +20,8 @@ class Pool(SamplerSettings, frozen=True, kw_only=True, tag=True):
         is_endless: whether there would be more. A study's budget of trials has to end it then; otherwise the pool ends
             as a grid does, and open brackets go on with the trials that they have.
     """
+
+    is_internal: ClassVar[bool] = True
 
     configs: tuple[Config, ...]
     is_endless: bool = False
