@@ -15,15 +15,15 @@ test: .make/test ## all tests
 	$(BIN)/python -m pytest -n 2 --dist worksteal tests
 
 check: .make/dev ## format, lint, types, architecture, spelling
-	$(BIN)/ruff format --check src tests examples benchmarks
-	$(BIN)/ruff check src tests examples benchmarks
+	$(BIN)/ruff format --check src tests examples benchmarks experiments
+	$(BIN)/ruff check src tests examples benchmarks experiments
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/codespell src tests examples benchmarks docs *.md
+	$(BIN)/codespell src tests examples benchmarks experiments docs *.md
 
 format: .make/dev ## format the code in place
-	$(BIN)/ruff format src tests examples benchmarks
-	$(BIN)/ruff check --fix src tests examples benchmarks
+	$(BIN)/ruff format src tests examples benchmarks experiments
+	$(BIN)/ruff check --fix src tests examples benchmarks experiments
 
 docs: .make/test ## test what the documentation says: links, snippets, printed help
 	$(BIN)/python -m pytest -q tests/docs
@@ -72,6 +72,12 @@ compare-quick: .make/compare ## six methods on six real tasks in PACELINE_DATA, 
 		--benchmark taskset/imdb_patch32_GRU64_avg_bs128 --benchmark taskset/imdb_patch128_LSTM128_avg_bs64 \
 		--benchmark rbv2_xgboost/54 --benchmark rbv2_rpart/1056 --cache .make/runs --output .make/compare-quick --force
 
+experiment: .make/experiments ## one of the papers' experiments: make experiment NAME=five-hundred-workers; without NAME, a list
+	$(BIN)/python experiments/run.py $(or $(NAME),--list)
+
+experiments: .make/experiments ## all of them, with PACELINE_DATA: the evidence for docs/results.md (three hours)
+	$(BIN)/python experiments/run.py --all
+
 honesty: .make/compare ## is a comparison honest: a method with itself, and one with a handicap, 100 times (15 minutes)
 	$(BIN)/python benchmarks/honesty.py
 
@@ -102,6 +108,9 @@ clean: ## remove what these commands made
 .make/compare: .make/venv pyproject.toml constraints.txt
 	$(PIP) --editable '.[benchmarks,compare,frame,models]' && touch $@
 
+.make/experiments: .make/venv pyproject.toml constraints.txt
+	$(PIP) --editable '.[experiments]' && touch $@
+
 .make/bench: .make/venv pyproject.toml constraints.txt
 	$(PIP) --editable '.[test,peers]' && touch $@
 
@@ -112,4 +121,4 @@ clean: ## remove what these commands made
 	touch $@
 
 .PHONY: help demo test check format docs claims populations population-toy faults forks bench suggestions counting-ones \
-	real-data population-rl population-gan population-sequence compare-quick honesty million whatif clean
+	real-data population-rl population-gan population-sequence compare-quick experiment experiments honesty million whatif clean

@@ -44,6 +44,7 @@ class Lab:
 
     def __init__(self, *, quick: bool = False, processes: int = 1) -> None:
         self.quick = quick
+        self.processes = processes
         self._pool = ProcessPoolExecutor(processes) if processes > 1 else None
         self._known: dict[tuple[Any, Hashable, int], Any] = {}
 
@@ -218,7 +219,8 @@ def as_markdown(table: Table) -> str:
 
 
 def _places(script: str) -> tuple[str, str]:
-    return f"<!-- measured: written by benchmarks/{script} --markdown -->", "<!-- end of measured -->"
+    command = f"benchmarks/{script} --markdown" if "/" not in script else script
+    return f"<!-- measured: written by {command} -->", "<!-- end of measured -->"
 
 
 def has_place(path: Path, script: str) -> bool:
@@ -229,10 +231,20 @@ def has_place(path: Path, script: str) -> bool:
 
 def write_markdown(path: Path, script: str, tables: Iterable[Table]) -> None:
     """Put tables between the lines of a page that name the script."""
+    write_markdown_text(path, script, "\n".join(as_markdown(table) for table in tables))
+
+
+def write_markdown_text(path: Path, script: str, body: str) -> None:
+    """Put a text there.
+
+    Args:
+        path: of the page.
+        script: of this folder; or a command that has a folder of its own.
+        body: Markdown.
+    """
     begin, end = _places(script)
     before, rest = path.read_text().split(begin)
     _, after = rest.split(end, maxsplit=1)
-    body = "\n".join(as_markdown(table) for table in tables)
     path.write_text(f"{before}{begin}\n\n{body}\n{end}{after}")
 
 

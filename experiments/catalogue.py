@@ -1,0 +1,188 @@
+"""All experiments, by name, in the order of the page: population based training, BOHB, ASHA."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import claims_rungs
+import claims_speed
+import claims_stragglers
+import counting_ones
+import population_claims
+import population_replay
+import population_toy
+from evidence import Finding, Lab
+from experiment import Experiment
+
+PBT = "Jaderberg et al. 2017"
+BOHB = "Falkner et al. 2018"
+ASHA = "Li et al. 2020"
+
+_POPULATION = "16 members of 40 units each, 640 units in a virtual time of 80, unless a row says otherwise"
+_SMALL_TASKS = "the task itself: docs/populations.md says what stands for what"
+_NOTHING_TRAINED = (
+    "losses are independent and uniform, the same at every rung, and a unit takes a unit of time"
+)
+
+
+def _counting_ones(lab: Lab) -> Finding:
+    counting_ones.KEPT.mkdir(parents=True, exist_ok=True)
+    return counting_ones.counting_ones(counting_ones.Runs(lab))
+
+
+_ALL = (
+    Experiment(
+        "toy",
+        "Two members, each of which is taught half of the truth",
+        f"{PBT}, fig. 2",
+        population_toy.toy,
+        "two members of 200 steps each, on one worker",
+        2,
+        "the learning rate, the interval and the noise, which the paper does not state",
+        page="populations.md",
+    ),
+    Experiment(
+        "returns",
+        "Reinforcement learning beside random constants",
+        f"{PBT}, 4.1",
+        population_claims.returns,
+        _POPULATION,
+        3,
+        _SMALL_TASKS,
+        page="populations.md",
+    ),
+    Experiment(
+        "learning-rates",
+        "Learned schedules beside a tuned grid",
+        f"{PBT}, 4.2",
+        population_claims.learning_rates,
+        _POPULATION,
+        3,
+        _SMALL_TASKS,
+        page="populations.md",
+    ),
+    Experiment(
+        "generators",
+        "A generative adversarial network beside random constants",
+        f"{PBT}, 4.3",
+        population_claims.generators,
+        _POPULATION,
+        4,
+        _SMALL_TASKS,
+        page="populations.md",
+    ),
+    Experiment(
+        "population-sizes",
+        "Populations of 2 to 32 members",
+        f"{PBT}, 4.4",
+        population_claims.population_sizes,
+        "2 to 32 members of 40 units each",
+        4,
+        _SMALL_TASKS,
+        page="populations.md",
+    ),
+    Experiment(
+        "exploit",
+        "Three ways to exploit; what is copied",
+        f"{PBT}, 4.4",
+        population_claims.exploits,
+        _POPULATION,
+        5,
+        _SMALL_TASKS,
+        page="populations.md",
+    ),
+    Experiment(
+        "replay",
+        "Schedules trained afresh, beside the last hyperparameters held fixed",
+        f"{PBT}, 4.4",
+        population_replay.replays,
+        _POPULATION,
+        5,
+        _SMALL_TASKS,
+        page="populations.md",
+    ),
+    Experiment(
+        "counting-ones",
+        "Counting ones, in 16 and 64 dimensions",
+        f"{BOHB}, 5.1",
+        _counting_ones,
+        "268 full budgets on one worker",
+        15,
+        "two of the four sizes; SMAC is not among the peers",
+        needs=("peers",),
+        page="model-based.md",
+    ),
+    Experiment(
+        "wrong-promotions",
+        "Promotions that turn out to be wrong",
+        f"{ASHA}, 3.3",
+        claims_rungs.wrong_promotions,
+        "64 to 4,096 configs in the bottom rung",
+        2,
+        _NOTHING_TRAINED,
+        page="claims.md",
+    ),
+    Experiment(
+        "time-bound",
+        "The time of the first config at R",
+        f"{ASHA}, 3.3",
+        claims_speed.time_bound,
+        "until the first config is fully trained",
+        1,
+        _NOTHING_TRAINED,
+        page="claims.md",
+    ),
+    Experiment(
+        "infinite-horizon",
+        "The highest rung without a limit",
+        f"{ASHA}, 3.3",
+        claims_rungs.infinite_horizon,
+        "up to 4,096 configs",
+        1,
+        _NOTHING_TRAINED,
+        page="claims.md",
+    ),
+    Experiment(
+        "stragglers",
+        "Stragglers and dropped jobs",
+        f"{ASHA}, appendix",
+        claims_stragglers.stragglers,
+        "25 workers for 2,000 units of time",
+        4,
+        _NOTHING_TRAINED,
+        page="claims.md",
+    ),
+    Experiment(
+        "delay-rule",
+        "The delay rule",
+        "Li et al. 2022 (Hyper-Tune)",
+        claims_rungs.delay_rule,
+        "1,000 configs in the bottom rung",
+        1,
+        _NOTHING_TRAINED,
+        page="claims.md",
+    ),
+    Experiment(
+        "bracket-shares",
+        "Asynchronous Hyperband's brackets",
+        "Li et al. 2018, 2020",
+        claims_rungs.bracket_shares,
+        "2 to 5 brackets, by resource and by trials",
+        1,
+        _NOTHING_TRAINED,
+        page="claims.md",
+    ),
+    Experiment(
+        "time-to-target",
+        "One and 25 workers on made-up losses",
+        f"{ASHA}, 4.1 and 4.2",
+        claims_speed.time_to_target,
+        "until a config as good as one in 1,000 is fully trained",
+        3,
+        "losses are made up, with a rank correlation of 0.8 between the lowest and the highest rung",
+        page="claims.md",
+    ),
+)
+
+EXPERIMENTS: Mapping[str, Experiment] = {it.name: it for it in _ALL}
+"""By name."""
