@@ -8,11 +8,18 @@ import claims_rungs
 import claims_speed
 import claims_stragglers
 import counting_ones
+import five_hundred
+import networks
 import population_claims
 import population_replay
 import population_toy
+import real_curves
+import support_vectors
+import workers
 from evidence import Finding, Lab
 from experiment import Experiment
+
+import comparison
 
 PBT = "Jaderberg et al. 2017"
 BOHB = "Falkner et al. 2018"
@@ -113,6 +120,89 @@ _ALL = (
         page="model-based.md",
     ),
     Experiment(
+        "support-vectors",
+        "A support vector machine on digits, by shares of the training set",
+        f"{BOHB}, 5.2",
+        support_vectors.support_vectors,
+        "50 full trainings' worth of time, on one worker",
+        2,
+        "1,797 digits of 8 × 8 in place of MNIST, shares from 1/81, a grid that was trained in place of a surrogate; a "
+        "Gaussian process and TPE at full resource in place of Fabolas and MTBO",
+        needs=("tables",),
+    ),
+    Experiment(
+        "networks",
+        "Networks on tabular data, early and late",
+        f"{BOHB}, 5.3",
+        networks.networks,
+        "100 full trainings' worth of time, on one worker",
+        5,
+        "four data sets of scikit-learn in place of six of OpenML, 50 epochs in place of seconds, the nearest of the "
+        "configs that were trained in place of a surrogate",
+        needs=("tables",),
+    ),
+    Experiment(
+        "parallel-bohb",
+        "BOHB with 1 to 32 workers",
+        f"{BOHB}, 5.6",
+        networks.parallel,
+        "200 full trainings' worth of worker time",
+        4,
+        "the digits of scikit-learn in place of letters, a table in place of a surrogate",
+        needs=("tables",),
+    ),
+    Experiment(
+        "one-worker",
+        "One worker, on surrogates of real curves",
+        f"{ASHA}, 4.1",
+        workers.one_worker,
+        "100 full trainings' worth of time, random search 1,200",
+        10,
+        "six data sets of lcbench and curves by a formula in place of two networks on images; no PBT, because curves "
+        "cannot say what copied weights would do",
+        needs=("data",),
+    ),
+    Experiment(
+        "twenty-five-workers",
+        "25 workers, on surrogates of real curves",
+        f"{ASHA}, 4.2",
+        workers.many_workers,
+        "100 full trainings' worth of worker time, random search 1,200",
+        15,
+        "as one-worker",
+        needs=("data",),
+    ),
+    Experiment(
+        "real-curves",
+        "16 workers, on tables of real curves",
+        f"{ASHA}, 4.2",
+        real_curves.real_curves,
+        "160 full trainings' worth of worker time",
+        4,
+        "six tables of TaskSet in place of architectures of DARTS",
+        needs=("data",),
+    ),
+    Experiment(
+        "five-hundred-workers",
+        "500 workers and six times time(R)",
+        f"{ASHA}, 4.3",
+        five_hundred.five_hundred,
+        "3,000 full trainings' worth of worker time",
+        15,
+        "curves by a formula over the paper's space in place of a recurrent network on text; `GaussianProcess` in place of "
+        "Vizier",
+    ),
+    Experiment(
+        "variance",
+        "How much results vary from seed to seed",
+        f"{ASHA}, appendix",
+        support_vectors.variance,
+        "as support-vectors",
+        2,
+        "as support-vectors",
+        needs=("tables",),
+    ),
+    Experiment(
         "wrong-promotions",
         "Promotions that turn out to be wrong",
         f"{ASHA}, 3.3",
@@ -181,6 +271,24 @@ _ALL = (
         3,
         "losses are made up, with a rank correlation of 0.8 between the lowest and the highest rung",
         page="claims.md",
+    ),
+    Experiment(
+        "comparison",
+        "All methods and the peers, on four families of real tasks",
+        "ours",
+        comparison.full,
+        "30 full trainings' worth of worker time on 8 workers, and as much resource",
+        30,
+        needs=("data", "peers"),
+    ),
+    Experiment(
+        "sensitivity",
+        "What each method's own settings change",
+        "ours",
+        comparison.sensitivity,
+        "30 full trainings' worth of worker time on 8 workers, and as much resource",
+        15,
+        needs=("data",),
     ),
 )
 

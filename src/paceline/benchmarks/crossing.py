@@ -52,9 +52,10 @@ class CrossingCurves(CurveBenchmark):
         max_resource: R.
         crossing: how far curves begin from where they end. With R = 64, Spearman's correlation of losses at resource 1
             with those at R is 0.96 for 0.1, 0.78 for 0.25 and 0.56 for 0.4.
-        cost_sd: of the logarithm of a unit's seconds over random configs; 0 is a second for each.
+        cost_sd: of the logarithm of a unit's seconds over random configs; 0 is `unit_seconds` for each.
         noise_sd: of each report, drawn anew for each trial and resource.
         seed: of the noise.
+        unit_seconds: the median seconds of a unit.
 
     Raises:
         SettingError: an argument is out of its range.
@@ -68,11 +69,14 @@ class CrossingCurves(CurveBenchmark):
         cost_sd: float = 0.4,
         noise_sd: float = 0.0,
         seed: int = 0,
+        unit_seconds: float = 1.0,
     ) -> None:
         at_least("max_resource", max_resource, 2)
         for name, value in {"crossing": crossing, "cost_sd": cost_sd, "noise_sd": noise_sd}.items():
             if not 0 <= value < math.inf:
                 raise SettingError(name, value, expected="a number of at least 0")
+        if not 0 < unit_seconds < math.inf:
+            raise SettingError("unit_seconds", unit_seconds, expected="a number above 0")
         self.family = "crossing"
         self.name = f"{self.family}/{max_resource}"
         self.unit = "unit"
@@ -80,6 +84,7 @@ class CrossingCurves(CurveBenchmark):
         self.space = Space(SPACE)
         self.min_resource, self.max_resource = 1, max_resource
         self.crossing, self.cost_sd, self.noise_sd, self.seed = crossing, cost_sd, noise_sd, seed
+        self.unit_seconds = unit_seconds
         self.best, self.worst = 0.0, 1.0
         points = np.array(
             [
@@ -95,7 +100,7 @@ class CrossingCurves(CurveBenchmark):
 
     def content(self) -> Sequence[str]:
         """Its arguments."""
-        return [repr((self.crossing, self.cost_sd, self.noise_sd, self.seed))]
+        return [repr((self.crossing, self.cost_sd, self.noise_sd, self.seed, self.unit_seconds))]
 
     def compute(self, config: Config, resources: Sequence[int]) -> tuple[list[float], list[float]]:
         """See `CurveBenchmark.compute`."""
@@ -124,7 +129,7 @@ class CrossingCurves(CurveBenchmark):
 
     def _unit_seconds(self, point: np.ndarray) -> float:
         standard = (float(point @ np.array(_COSTLY)) - self._cost_mean) / self._cost_spread
-        return math.exp(self.cost_sd * standard)
+        return self.unit_seconds * math.exp(self.cost_sd * standard)
 
 
 def _asymptote(point: np.ndarray) -> float:
