@@ -10,15 +10,15 @@ import msgspec
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-sys.path.append(str(ROOT / "benchmarks"))
-sys.path.append(str(ROOT / "experiments"))
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+sys.path.append(str(Path(__file__).parents[2] / "experiments"))
 
 from evidence import Finding, Lab, Table, Verdict
 from experiment import RESULTS, Experiment, Resources, Result, run, store, stored
 from results_page import write
 from targets import censored, compared, interval, rare_regret, ratio_of_medians, reached, times_to
 
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "results.md"
 TASK = "crossing/16"
 
