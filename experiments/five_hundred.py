@@ -32,7 +32,6 @@ def _process(it: Benchmark) -> FullResource:
 METHODS: dict[str, str | Method] = {
     "ASHA": "asha:reduction_factor=4",
     "asynchronous Hyperband": "asha:reduction_factor=4,brackets=4",
-    "ASHA + KDE": "asha-kde:reduction_factor=4",
     "Gaussian process": Method("Gaussian process", _process),
     "TPE": "tpe",
     "random": "random",
