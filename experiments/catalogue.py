@@ -9,6 +9,7 @@ import claims_speed
 import claims_stragglers
 import counting_ones
 import five_hundred
+import honesty
 import networks
 import population_claims
 import population_replay
@@ -280,6 +281,15 @@ _ALL = (
         "30 full trainings' worth of worker time on 8 workers, and as much resource",
         30,
         needs=("data", "peers"),
+    ),
+    Experiment(
+        "honesty",
+        "A method compared with itself, and with one that has a handicap",
+        "ours",
+        honesty.honesty,
+        "20 full trainings' worth of worker time on 8 workers, in each of 200 comparisons of 240 runs",
+        25,
+        page="compare.md",
     ),
     Experiment(
         "sensitivity",
