@@ -96,7 +96,7 @@ def test_a_run_fills_both_axes(run):
 
 
 def test_a_longer_budget_begins_with_a_shorter_one(run):
-    """On which the second run of a cell rests."""
+    """A budget changes nothing before it is spent."""
     short, long = (run(["asha", "bohb", "recommended"], budget=budget).groups[0] for budget in (6, 12))
     for place in short.traces:
         for first, second in zip(short.traces[place], long.traces[place], strict=True):
