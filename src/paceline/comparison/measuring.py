@@ -38,10 +38,10 @@ def measure(cell: Cell, benchmark: Benchmark) -> Trace:
     seconds = cell.terms.budget * benchmark.full_seconds / cell.terms.workers
     units = math.ceil(cell.terms.budget * benchmark.max_resource)
     if isinstance(cell.settings, PeerSettings):
-        entries, overheads = _peer(cell, cell.settings, benchmark, seconds, units)
-        return trace_of(entries, overheads, benchmark, until=seconds)
-    entries, overheads = _ours(cell, cell.settings, benchmark, seconds, units)
-    return trace_of(entries, overheads, benchmark, until=seconds)
+        facts = _peer(cell, cell.settings, benchmark, seconds, units)
+    else:
+        facts = _ours(cell, cell.settings, benchmark, seconds, units)
+    return trace_of(*facts, benchmark, until=seconds)
 
 
 class LaterLimit(Gate):
