@@ -28,9 +28,9 @@ import msgspec
 import numpy as np
 from evidence import Finding, Lab, Table, Verdict, estimate, main, mean, number
 
-from paceline import PBT, Explore, Float, Perturb, Replay, simulate
+from paceline import PBT, Explore, Perturb, Replay, simulate
+from paceline.benchmarks import PBTToy
 from paceline.events import Metrics
-from paceline.executors.simulated import StatefulTraining
 from paceline.rng import UniformSource, generator_for
 from paceline.samplers.base import Context
 from paceline.schedulers.exploit import Boundary, Exploit
@@ -47,29 +47,10 @@ NOISE = 0.1
 HIGH = 4.0
 """Where a random walk of at most fifty steps of `NOISE` from 1 does not come to."""
 
-SPACE = {"h0": Float(0.0, HIGH), "h1": Float(0.0, HIGH)}
 POINTS: list[Config] = [{"h0": 1.0, "h1": 0.0}, {"h0": 0.0, "h1": 1.0}]
 
 Kind = Literal["grid", "explore", "exploit", "pbt"]
 Explored = Literal["none", "additive", "multiplicative", "perturb"]
-
-
-class Climb(StatefulTraining[np.ndarray]):
-    """Gradient ascent on what the hyperparameters make of the truth; every step of the path is kept in `path`."""
-
-    def begin(self, config: Config, rng: np.random.Generator) -> np.ndarray:  # noqa: ARG002 - both begin alike
-        """θ, as the only row of the path so far."""
-        return np.array([[0.9, 0.9]])
-
-    def train(
-        self, state: np.ndarray, config: Config, start: int, stop: int, rng: np.random.Generator
-    ) -> tuple[np.ndarray, Metrics]:
-        """So many steps; Q afterwards, as a loss."""
-        del rng
-        h = np.array([config["h0"], config["h1"]])
-        factors = (1 - 2 * RATE * h) ** np.arange(1, stop - start + 1)[:, None]
-        path = np.concatenate([state, state[-1] * factors])
-        return path, {"loss": float(np.sum(path[-1] ** 2) - 1.2)}
 
 
 class Multiply(Explore, frozen=True, kw_only=True, tag=True):
@@ -176,20 +157,21 @@ def climbed(variant: Variant, seed: int) -> list[list[tuple[float, float]]]:
         settings |= {"exploit": "truncation", "quantile": 0.0}
     method = StrictPBT if variant.is_strict else PBT
     training = _Kept()
-    simulate(method(**settings), SPACE, training, points=POINTS, seed=seed)
+    simulate(method(**settings), training.space, training, points=POINTS, seed=seed)
     return [_pairs(path) for path in training.finished]
 
 
-class _Kept(Climb):
+class _Kept(PBTToy):
     """Remembers the paths that have come to their end."""
 
     def __init__(self) -> None:
+        super().__init__(STEPS, rate=RATE, high=HIGH)
         self.finished: list[np.ndarray] = []
 
     def train(
         self, state: np.ndarray, config: Config, start: int, stop: int, rng: np.random.Generator
     ) -> tuple[np.ndarray, Metrics]:
-        """See `Climb.train`."""
+        """See `PBTToy.train`."""
         path, metrics = super().train(state, config, start, stop, rng)
         if stop == STEPS:
             self.finished.append(path)
@@ -199,14 +181,14 @@ class _Kept(Climb):
 def _wandered(variant: Variant, point: Config, seed: tuple[int, int]) -> list[tuple[float, float]]:
     """A member whose hyperparameters change at each boundary, whatever the others do: a schedule drawn beforehand."""
     explore = EXPLORES[variant.explored]
-    space, config, pieces = Space.of(SPACE), point, []
+    training = _Kept()
+    space, config, pieces = training.space, point, []
     for start in range(0, STEPS, variant.interval):
         pieces.append(Piece(start, start + variant.interval, config))
         if explore is not None:
             source = generator_for(seed[0], "explore only", seed[1], start)
             config = space.validate(explore.explore(space, config, source))
-    training = _Kept()
-    simulate(Replay(schedule=pieces), SPACE, training, seed=seed[0])
+    simulate(Replay(schedule=pieces), space, training, seed=seed[0])
     return _pairs(training.finished[0])
 
 

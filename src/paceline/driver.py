@@ -143,6 +143,11 @@ class Gate:
         self._ledger = ledger
 
     @property
+    def resource(self) -> int | None:
+        """The units of resource that may be spent in all; `None` without such a limit."""
+        return self._ledger.budget.resource
+
+    @property
     def may_start(self) -> bool:
         """Whether the budget has room for one more trial."""
         limit = self._ledger.budget.trials
@@ -150,7 +155,7 @@ class Gate:
 
     def admits(self, decision: Decision) -> bool:
         """Whether the resource that the decision would spend is left."""
-        limit = self._ledger.budget.resource
+        limit = self.resource
         if limit is None:
             return True
         match decision:
@@ -186,7 +191,7 @@ class Gate:
     def reason_to_close(self, scheduler: Scheduler) -> str:
         """Why nothing runs and nothing can be started: what a larger budget would let the scheduler do tells."""
         if scheduler.decide(may_start=self.may_start) is not None:
-            return f"the rest of the budget of {self._ledger.budget.resource} units is too small for the next job"
+            return f"the rest of the budget of {self.resource} units is too small for the next job"
         if scheduler.decide() is not None:
             return f"the budget of {self._ledger.budget.trials} trials is spent"
         return "the scheduler has nothing left to do"
@@ -198,16 +203,17 @@ class Driver:
     Args:
         recorder: with everything replayed.
         executor: where jobs run.
+        gate: what may be spent; by default the study's budget.
     """
 
-    def __init__(self, recorder: Recorder, executor: Executor) -> None:
+    def __init__(self, recorder: Recorder, executor: Executor, gate: Gate | None = None) -> None:
         if recorder.scheduler is None:
             raise AssertionError("a driver needs a scheduler")
         self._recorder = recorder
         self._scheduler = recorder.scheduler
         self._ledger = recorder.ledger
         self._executor = executor
-        self._gate = Gate(self._ledger)
+        self._gate = Gate(self._ledger) if gate is None else gate
         self._is_interrupted = False
         self._is_landing = False
         self._ending: str | None = None

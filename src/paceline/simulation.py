@@ -5,12 +5,12 @@ For trying a scheduler before spending a GPU on it, for forecasts, for comparing
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from paceline.driver import Driver, Recorder
+from paceline.driver import Driver, Gate, Recorder
 from paceline.events import (
     AnyEvent,
     Budget,
@@ -55,6 +55,7 @@ def simulate(
     objective: Objective | None = None,
     retries: int = 2,
     points: Sequence[Config] = (),
+    gate: Callable[[Ledger], Gate] = Gate,
     **executor_settings: Any,
 ) -> Simulation:
     """Run a study in virtual time. Two calls with equal arguments give equal journals.
@@ -69,6 +70,7 @@ def simulate(
         objective: the metric and its direction; by default `loss` is minimized.
         retries: how often a failed job is tried again.
         points: configs to try first.
+        gate: makes another rule of what may be spent, out of the ledger; by default it is the budget.
         executor_settings: stragglers, drops and reports: see `SimulatedExecutor`.
 
     Raises:
@@ -94,7 +96,7 @@ def simulate(
         recorder.record([PointsGiven(tuple(space.validate(point) for point in points))], 0.0)
     if isinstance(training, StatefulTraining):
         recorder.employ(_StateJanitor(ledger, executor, machine))
-    Driver(recorder, executor).run()
+    Driver(recorder, executor, gate(ledger)).run()
     return Simulation(ledger, machine, journal.entries)
 
 

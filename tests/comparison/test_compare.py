@@ -96,7 +96,7 @@ def test_a_run_fills_both_axes(run):
 
 
 def test_a_longer_budget_begins_with_a_shorter_one(run):
-    """On which the second run of a cell rests."""
+    """A budget changes nothing before it is spent."""
     short, long = (run(["asha", "bohb", "recommended"], budget=budget).groups[0] for budget in (6, 12))
     for place in short.traces:
         for first, second in zip(short.traces[place], long.traces[place], strict=True):
@@ -117,6 +117,34 @@ def test_the_same_method_under_two_names_is_the_same_seed_by_seed(run):
     (group,) = run(["asha", Method("also asha", METHODS["asha"].make)]).groups
     first, second = group.regrets()[0]
     assert (first == second).all()
+
+
+def test_what_really_trains_is_scored_by_what_was_observed(run):
+    (group,) = run(["pbt", "asha", "random"], ["pbt_toy/200"], budget=20, seeds=2).groups
+    toy = benchmark("pbt_toy/200")
+    forks = 0
+    for (_, name), traces in group.traces.items():
+        for trace in traces:
+            assert trace.steps
+            for step in (*trace.steps, *trace.early):
+                assert step.regret == toy.regret_of(step.loss)
+                assert step.test_loss == step.loss
+            forks += trace.trials - 20 if name == "pbt" else 0
+    assert forks > 0  # so that some of these incumbents go on from the weights of others
+    assert group.test_losses().shape == (1, 3, 2)
+
+
+def test_pbt_trains_its_population_and_no_more(run):
+    (group,) = run(["pbt", "pbt:population_size=8"], ["pbt_toy/200"], budget=20, seeds=2).groups
+    whole, small = group.spent()
+    assert whole == pytest.approx(20, abs=1)
+    assert small <= 8
+
+
+def test_pbt_is_refused_where_nothing_trains(run, tmp_path):
+    with pytest.raises(SettingError, match=r"counting_ones/4.*really trains.*pbt_toy/200.*copied"):
+        run(["asha", "pbt"])
+    assert not (tmp_path / "cache").exists()
 
 
 def test_settings_of_a_method_can_be_given_and_varied():

@@ -12,6 +12,7 @@ from paceline.benchmarks.base import Benchmark
 from paceline.benchmarks.counting_ones import CountingOnes
 from paceline.benchmarks.crossing import CrossingCurves
 from paceline.benchmarks.folder import VARIABLE, Benchmarks, load
+from paceline.benchmarks.pbt_toy import PBTToy
 from paceline.errors import SettingError
 from paceline.space.scalars import suggestion
 
@@ -22,8 +23,9 @@ CODE = (
     "counting_ones/32",
     "crossing/64",
     "crossing/256",
+    "pbt_toy/200",
 )
-"""Those that need no data; `counting_ones/N` and `crossing/R` are there for any number."""
+"""Those that need no data; `counting_ones/N`, `crossing/R` and `pbt_toy/R` are there for any number."""
 
 
 def names(pattern: str = "*", folder: str | os.PathLike[str] | None = None) -> list[str]:
@@ -76,6 +78,7 @@ def benchmark(name: str, folder: str | os.PathLike[str] | None = None) -> Benchm
 _FAMILIES: Mapping[str, Callable[[int], Benchmark]] = {
     "counting_ones": CountingOnes,
     "crossing": CrossingCurves,
+    "pbt_toy": PBTToy,
 }
 
 

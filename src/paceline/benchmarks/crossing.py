@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -86,12 +87,7 @@ class CrossingCurves(CurveBenchmark):
         self.crossing, self.cost_sd, self.noise_sd, self.seed = crossing, cost_sd, noise_sd, seed
         self.unit_seconds = unit_seconds
         self.best, self.worst = 0.0, 1.0
-        points = np.array(
-            [
-                self.space.encode(self.space.sample(uniforms_for(0, "crossing curves", i)))
-                for i in range(_REFERENCES)
-            ]
-        )
+        points = _references()
         costs = points @ np.array(_COSTLY)
         self._cost_mean, self._cost_spread = float(costs.mean()), float(costs.std())
         self.median = float(np.median([_asymptote(point) for point in points]))
@@ -102,9 +98,12 @@ class CrossingCurves(CurveBenchmark):
         """Its arguments."""
         return [repr((self.crossing, self.cost_sd, self.noise_sd, self.seed, self.unit_seconds))]
 
-    def compute(self, config: Config, resources: Sequence[int]) -> tuple[list[float], list[float]]:
+    def prepare(self, config: Config) -> np.ndarray:
+        """See `CurveBenchmark.prepare`: where the config lies in the unit cube."""
+        return self.space.encode(config)
+
+    def compute(self, point: np.ndarray, resources: tuple[int, ...]) -> tuple[list[float], list[float]]:
         """See `CurveBenchmark.compute`."""
-        point = self.space.encode(config)
         at_end = _asymptote(point)
         slow = float(point @ np.array(_SLOW))
         power = 0.2 + 0.8 / (1.0 + math.exp(4.0 * slow))
@@ -130,6 +129,13 @@ class CrossingCurves(CurveBenchmark):
     def _unit_seconds(self, point: np.ndarray) -> float:
         standard = (float(point @ np.array(_COSTLY)) - self._cost_mean) / self._cost_spread
         return self.unit_seconds * math.exp(self.cost_sd * standard)
+
+
+@cache
+def _references() -> np.ndarray:
+    """Random configs in the unit cube, the same for all problems. Shape (n, 9)."""
+    space = Space(SPACE)
+    return space.encode_many(space.sample(uniforms_for(0, "crossing curves", i)) for i in range(_REFERENCES))
 
 
 def _asymptote(point: np.ndarray) -> float:

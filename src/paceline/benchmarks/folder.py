@@ -7,13 +7,13 @@ the files of each family in a folder of the family's name. Tasks of kinds that c
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from paceline.benchmarks import surrogate, table
+from paceline.benchmarks import grid, lcdb, surrogate, table
 from paceline.benchmarks.base import Benchmark
 from paceline.errors import SettingError
 from paceline.space.scalars import suggestion
@@ -21,7 +21,14 @@ from paceline.space.scalars import suggestion
 VARIABLE = "PACELINE_DATA"
 """The environment variable that names the folder."""
 
-_KINDS = ("surrogate", "taskset")
+_OF_A_FILE: Mapping[str, Callable[[Path], Benchmark]] = {
+    "taskset": table.Table.taskset,
+    "table": table.Table,
+    "grid": grid.GridTable,
+    "lcdb": lcdb.LearnerCurves,
+}
+"""Kinds of tasks that are a file."""
+_KINDS = {"surrogate", *_OF_A_FILE}
 
 _T = TypeVar("_T")
 
@@ -110,8 +117,8 @@ class Benchmarks(Mapping[str, Benchmark]):
         return [name for name in self._tasks if family is None or name.split("/")[0] == family]
 
     def _make(self, task: _Task) -> Benchmark:
-        if task.kind == "taskset":
-            return table.Table(self.folder / task.file)
+        if task.kind in _OF_A_FILE:
+            return _OF_A_FILE[task.kind](self.folder / task.file)
         reference = self._reference(task.name)
         return surrogate.Surrogate(
             self.folder / task.folder,
@@ -147,6 +154,6 @@ def _unreadable(folder: Path, what: str, error: Exception) -> SettingError:
 
 def _hint() -> str:
     return (
-        f"Give load() a folder, or set {VARIABLE}. Surrogates come from {surrogate.SOURCE}; "
-        f"tables from {table.SOURCE}; docs/benchmarks.md says how the folder is laid out."
+        f"Give load() a folder, or set {VARIABLE}. Surrogates come from {surrogate.SOURCE}; tables from {table.SOURCE}; "
+        f"grids from {grid.SOURCE}; curves of learners from {lcdb.SOURCE}; docs/benchmarks.md says how the folder is laid out."
     )

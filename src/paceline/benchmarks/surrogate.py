@@ -14,7 +14,6 @@ import math
 import os
 from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +21,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from paceline.benchmarks.base import CurveBenchmark, file_hash
+from paceline.benchmarks.base import LEAST_SECONDS, CurveBenchmark, file_hash
 from paceline.benchmarks.families import FAMILIES
 from paceline.errors import SettingError
 from paceline.events import Config
@@ -30,9 +29,6 @@ from paceline.space import Space
 from paceline.space.scalars import suggestion
 
 SOURCE = "the YAHPO Gym data repository, https://github.com/slds-lmu/yahpo_data"
-
-LEAST_SECONDS = 1e-3
-"""Of a training; the networks sometimes say less than nothing."""
 
 
 class Network(Protocol):
@@ -113,7 +109,13 @@ class Surrogate(CurveBenchmark):
         self._fidelity = columns.numbers.index(resource.column)
         self._loss = columns.targets.index(columns.loss)
         self._time = columns.targets.index(columns.time)
-        super().__init__(resource.grid)
+        on_grid = {unit for piece in resource.pieces for unit in piece}
+        between = [unit for unit in range(1, self.max_resource + 1) if unit not in on_grid]
+        self._fidelities = {
+            piece: np.array(piece, dtype=np.float64) * resource.per_unit
+            for piece in (*resource.pieces, tuple(between))
+        }
+        super().__init__(*resource.pieces, between=between)
 
     def content(self) -> Sequence[str]:
         """The files, unless the network was given."""
@@ -123,49 +125,42 @@ class Surrogate(CurveBenchmark):
             if (path := self._folder / name).is_file()
         ]
 
-    def compute(self, config: Config, resources: Sequence[int]) -> tuple[list[float], list[float]]:
+    def prepare(self, config: Config) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """See `CurveBenchmark.prepare`: the network's two inputs, the resource aside; 0 stands for what is absent."""
+        config = self.space.validate(config)
+        codes = [
+            self._codes[name][str(config[name])] if name in config else 0 for name in self._columns.words
+        ]
+        known = {**dict(self._columns.fixed), **config}
+        numbers = [known.get(name, 0.0) for name in self._columns.numbers]
+        return np.array([self._instance, *codes], dtype=np.int32), np.array(numbers, dtype=np.float32)
+
+    def compute(
+        self, prepared: tuple[NDArray[np.int32], NDArray[np.float32]], resources: tuple[int, ...]
+    ) -> tuple[list[float], list[float]]:
         """See `CurveBenchmark.compute`: one call of the network."""
-        words, numbers = self._encode(self.space.validate(config))
-        x_cont = np.tile(np.array(numbers, dtype=np.float32), (len(resources), 1))
-        x_cont[:, self._fidelity] = np.array(resources) * self._columns.resource.per_unit
-        x_cat = np.tile(np.array(words, dtype=np.int32), (len(resources), 1))
+        words, numbers = prepared
+        n_rows = len(resources)
+        x_cat = np.empty((n_rows, len(words)), dtype=np.int32)
+        x_cat[:] = words
+        x_cont = np.empty((n_rows, len(numbers)), dtype=np.float32)
+        x_cont[:] = numbers
+        x_cont[:, self._fidelity] = self._fidelities[resources]
         run = _network(self._folder) if self._network is None else self._network
-        targets = run(x_cat, x_cont).astype(np.float64)
-        if targets.shape != (len(resources), len(self._columns.targets)):
+        targets = run(x_cat, x_cont)
+        if targets.shape != (n_rows, len(self._columns.targets)):
             raise SettingError(
                 "folder",
                 str(self._folder),
                 expected=f"a network with {len(self._columns.targets)} targets, not {targets.shape[1:]}",
             )
-        losses = self._columns.offset + self._columns.factor * targets[:, self._loss]
-        losses[~np.isfinite(losses)] = math.nan
-        seconds = targets[:, self._time]
-        seconds[~np.isfinite(seconds)] = self.full_seconds
-        rising = _rising(np.maximum(seconds, LEAST_SECONDS), resources, self._columns.resource.grid)
-        return losses.tolist(), rising.tolist()
-
-    def _encode(self, config: Config) -> tuple[list[int], list[float]]:
-        """The network's two inputs, the resource aside; 0 stands for what is absent."""
-        codes = [
-            self._codes[name][str(config[name])] if name in config else 0 for name in self._columns.words
-        ]
-        known = {**dict(self._columns.fixed), **config}
-        numbers = [float(known.get(name, 0.0)) for name in self._columns.numbers]  # type: ignore[arg-type]
-        return [self._instance, *codes], numbers
-
-
-def _rising(
-    seconds: NDArray[np.float64], resources: Sequence[int], grid: Sequence[int]
-) -> NDArray[np.float64]:
-    """Seconds made to never fall. Those at the grid come out the same whatever else is computed."""
-    if len(resources) == len(grid):
-        return np.maximum.accumulate(seconds)
-    places = [resources.index(resource) for resource in grid]
-    rising = seconds.copy()
-    rising[places] = np.maximum.accumulate(seconds[places])
-    for left, right in pairwise(places):
-        rising[left : right + 1] = np.minimum(np.maximum.accumulate(rising[left : right + 1]), rising[right])
-    return rising
+        offset, factor = self._columns.offset, self._columns.factor
+        losses = [offset + factor * target for target in targets[:, self._loss].tolist()]
+        seconds = targets[:, self._time].tolist()
+        return (
+            [loss if math.isfinite(loss) else math.nan for loss in losses],
+            [max(it, LEAST_SECONDS) if math.isfinite(it) else self.full_seconds for it in seconds],
+        )
 
 
 @cache

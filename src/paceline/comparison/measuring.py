@@ -17,9 +17,11 @@ from paceline.benchmarks import Benchmark
 from paceline.comparison.cells import Cell
 from paceline.comparison.peers import PeerSettings, drive
 from paceline.comparison.traces import Trace, trace_of
+from paceline.driver import Gate
 from paceline.events import Budget, Config, Metrics, TrialId
 from paceline.executors.simulated import SimulatedTraining, StatefulTraining
 from paceline.journal import Entry
+from paceline.ledger import Ledger
 from paceline.rng import generator_for
 from paceline.schedulers.base import SchedulerSettings
 from paceline.simulation import simulate
@@ -36,16 +38,46 @@ def measure(cell: Cell, benchmark: Benchmark) -> Trace:
     seconds = cell.terms.budget * benchmark.full_seconds / cell.terms.workers
     units = math.ceil(cell.terms.budget * benchmark.max_resource)
     if isinstance(cell.settings, PeerSettings):
-        entries, overheads = _peer(cell, cell.settings, benchmark, seconds, units)
-        return trace_of(entries, overheads, benchmark, until=seconds)
-    facts = _ours(cell, cell.settings, benchmark, Budget(minutes=seconds / 60))
-    trace = trace_of(*facts, benchmark, until=seconds)
-    if trace.spent_at_all >= units:
-        return trace
-    # A budget gates what would exceed it, and changes nothing before: this run begins as the first one did.
-    spare = cell.workers * benchmark.max_resource
-    facts = _ours(cell, cell.settings, benchmark, Budget(resource=units + spare))
+        facts = _peer(cell, cell.settings, benchmark, seconds, units)
+    else:
+        facts = _ours(cell, cell.settings, benchmark, seconds, units)
     return trace_of(*facts, benchmark, until=seconds)
+
+
+class LaterLimit(Gate):
+    """Lets a run go on beyond its budget of minutes, until it has spent its resource too.
+
+    When time is over, jobs under way will bring what is spent to some number of units. If these are enough, the run ends as
+    it would; if not, it goes on without a limit of time.
+
+    Args:
+        ledger: its budget is of minutes only.
+        units: of resource.
+        spare: units beyond, so that every job that could report before `units` are spent is started.
+    """
+
+    def __init__(self, ledger: Ledger, units: int, spare: int) -> None:
+        super().__init__(ledger)
+        self._units = units
+        self._spare = spare
+        self._goes_on: bool | None = None  # not known before time is over, and then for good
+
+    @property
+    def resource(self) -> int | None:
+        """See `Gate.resource`; before time is over there is no such limit."""
+        return self._units + self._spare if self._goes_on else None
+
+    def time_left_s(self, now: float) -> float | None:
+        """See `Gate.time_left_s`; once time is over, there is none to wait for."""
+        left = super().time_left_s(now)
+        return None if self._goes_on else left
+
+    def reached(self, now: float) -> str | None:
+        """See `Gate.reached`."""
+        reason = super().reached(now)
+        if reason is not None and self._goes_on is None:
+            self._goes_on = self._ledger.trained + self._ledger.committed < self._units
+        return None if self._goes_on else reason
 
 
 def _seed(cell: Cell) -> int:
@@ -70,7 +102,7 @@ def _peer(cell: Cell, settings: PeerSettings, benchmark: Benchmark, seconds: flo
     return driven.entries, driven.overheads
 
 
-def _ours(cell: Cell, settings: SchedulerSettings, benchmark: Benchmark, budget: Budget) -> Facts:
+def _ours(cell: Cell, settings: SchedulerSettings, benchmark: Benchmark, seconds: float, units: int) -> Facts:
     training: _Timed | _TimedStateful
     training = _TimedStateful(benchmark) if isinstance(benchmark, StatefulTraining) else _Timed(benchmark)
     end = simulate(
@@ -78,7 +110,8 @@ def _ours(cell: Cell, settings: SchedulerSettings, benchmark: Benchmark, budget:
         benchmark.space,
         training,
         workers=cell.workers,
-        budget=budget,
+        budget=Budget(minutes=seconds / 60),
+        gate=lambda ledger: LaterLimit(ledger, units, cell.workers * benchmark.max_resource),
         seed=_seed(cell),
         retries=0,
         straggler_sd=cell.terms.straggler_sd,

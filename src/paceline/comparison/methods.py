@@ -15,6 +15,7 @@ import msgspec
 from paceline.benchmarks import Benchmark
 from paceline.comparison.peers import PEERS, PeerSettings
 from paceline.errors import SchemaError, SettingError
+from paceline.executors.simulated import StatefulTraining
 from paceline.recommended import recommended
 from paceline.samplers.kde import KDE, TPE
 from paceline.samplers.quasirandom import QuasiRandom
@@ -22,6 +23,7 @@ from paceline.schedulers.asha import ASHA
 from paceline.schedulers.base import SchedulerSettings
 from paceline.schedulers.bohb import BOHB
 from paceline.schedulers.hyperband import Hyperband
+from paceline.schedulers.pbt import PBT
 from paceline.schedulers.rungs import n_halvings
 from paceline.schedulers.single_fidelity import FullResource
 from paceline.schedulers.successive_halving import SuccessiveHalving
@@ -91,6 +93,22 @@ def _all_brackets(benchmark: Benchmark) -> SchedulerSettings:
     )
 
 
+def _population(benchmark: Benchmark) -> SchedulerSettings:
+    """PBT, whose members are compared as often as a loss says something.
+
+    Raises:
+        SettingError: the benchmark does not really train.
+    """
+    if not isinstance(benchmark, StatefulTraining):
+        raise SettingError(
+            "benchmark",
+            benchmark.name,
+            expected="one that really trains, such as 'pbt_toy/200', for the method 'pbt'",
+            hint="What a member reports depends on the weights that it copied, and curves know nothing of those.",
+        )
+    return PBT(max_resource=benchmark.max_resource, interval=benchmark.min_resource)
+
+
 _OURS: Mapping[str, Make] = {
     "random": _full(),
     "random-2x": _full(),
@@ -106,6 +124,7 @@ _OURS: Mapping[str, Make] = {
     "hyperband": _climbing(Hyperband, sweeps=None),
     "bohb": _climbing(BOHB),
     "recommended": _recommended,
+    "pbt": _population,
 }
 
 METHODS: Mapping[str, Method] = {

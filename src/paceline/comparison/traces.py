@@ -1,7 +1,7 @@
 """What is read off a run, whoever ran it: its incumbents, and what had been spent when each came to be.
 
 One definition of the incumbent for all methods: the best loss observed at the highest resource. It is scored by its
-config's true value, which no method sees. A second one, of the best at the highest resource that any trial has reached so
+config's true value, which no method sees, or, where training is real and has no noise, by that loss. A second one, of the best at the highest resource that any trial has reached so
 far, shows what could have been had earlier.
 """
 
@@ -26,8 +26,8 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
         spent: units of resource that all jobs had trained by then.
         resource: at which its loss was observed.
         loss: that was observed.
-        regret: of its config: 0 at the best that is known, 1 at the median of random configs.
-        test_loss: of its config, held out where the benchmark has such a value, and else the true one.
+        regret: by `Benchmark.scored`: 0 at the best that is known, 1 at the median of random configs.
+        test_loss: likewise: held out where the benchmark has such a value, and else the true one.
         trial: its number.
     """
 
@@ -145,15 +145,15 @@ class _Reader:
             self._early.append(self._step(event, loss))
 
     def _step(self, event: Reported, loss: float) -> Step:
-        config = self._configs[event.trial]
+        regret, test_loss = self._benchmark.scored(self._configs[event.trial], loss)
         return Step(
             self._seconds,
             self._overhead,
             self._spent,
             event.resource,
             loss,
-            self._benchmark.regret(config),
-            self._benchmark.test_loss(config),
+            regret,
+            test_loss,
             event.trial,
         )
 
