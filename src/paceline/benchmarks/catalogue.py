@@ -1,4 +1,4 @@
-"""Benchmarks by name, whether they are code or come from a folder of data: what command lines and other processes use."""
+"""Benchmarks by name, whether they are code, trained tables, or come from a folder of data: what command lines and other processes use."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from paceline.benchmarks.base import Benchmark
 from paceline.benchmarks.counting_ones import CountingOnes
 from paceline.benchmarks.crossing import CrossingCurves
 from paceline.benchmarks.folder import VARIABLE, Benchmarks, load
+from paceline.benchmarks.trained.shelf import RECIPES, open_table
 from paceline.errors import SettingError
 from paceline.space.scalars import suggestion
 
@@ -38,7 +39,7 @@ def names(pattern: str = "*", folder: str | os.PathLike[str] | None = None) -> l
     """
     if _coded(pattern) is not None:
         return [pattern]
-    known = [*CODE, *(_loaded(folder) or ())]
+    known = [*CODE, *RECIPES, *(_loaded(folder) or ())]
     found = [name for name in known if fnmatchcase(name, pattern)]
     if not found:
         without = (
@@ -61,11 +62,13 @@ def benchmark(name: str, folder: str | os.PathLike[str] | None = None) -> Benchm
         folder: see `names`.
 
     Raises:
-        SettingError: there is none of this name, or its files are missing.
+        SettingError: there is none of this name, or its files are missing, or a table is not made yet.
     """
     if (coded := _coded(name)) is not None:
         make, argument = coded
         return make(argument)
+    if name in RECIPES:
+        return open_table(name)
     data = _loaded(folder)
     if data is None or name not in data:
         names(name, folder)  # says what is there
