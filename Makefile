@@ -72,6 +72,9 @@ compare-quick: .make/compare ## six methods on six real tasks in PACELINE_DATA, 
 		--benchmark taskset/imdb_patch32_GRU64_avg_bs128 --benchmark taskset/imdb_patch128_LSTM128_avg_bs64 \
 		--benchmark rbv2_xgboost/54 --benchmark rbv2_rpart/1056 --cache .make/runs --output .make/compare-quick --force
 
+tables: .make/compare ## benchmarks that are trained here, once: networks and support vector machines (15 minutes)
+	$(BIN)/paceline tables --all
+
 honesty: .make/compare ## is a comparison honest: a method with itself, and one with a handicap, 100 times (15 minutes)
 	$(BIN)/python benchmarks/honesty.py
 
@@ -112,4 +115,4 @@ clean: ## remove what these commands made
 	touch $@
 
 .PHONY: help demo test check format docs claims populations population-toy faults forks bench suggestions counting-ones \
-	real-data population-rl population-gan population-sequence compare-quick honesty million whatif clean
+	real-data population-rl population-gan population-sequence compare-quick tables honesty million whatif clean

@@ -12,7 +12,7 @@ from paceline.benchmarks.base import Benchmark
 from paceline.benchmarks.counting_ones import CountingOnes
 from paceline.benchmarks.crossing import CrossingCurves
 from paceline.benchmarks.folder import VARIABLE, Benchmarks, load
-from paceline.benchmarks.trained.shelf import RECIPES, open_table
+from paceline.benchmarks.trained.shelf import open_table, table_names
 from paceline.errors import SettingError
 from paceline.space.scalars import suggestion
 
@@ -39,7 +39,7 @@ def names(pattern: str = "*", folder: str | os.PathLike[str] | None = None) -> l
     """
     if _coded(pattern) is not None:
         return [pattern]
-    known = [*CODE, *RECIPES, *(_loaded(folder) or ())]
+    known = [*CODE, *table_names(), *(_loaded(folder) or ())]
     found = [name for name in known if fnmatchcase(name, pattern)]
     if not found:
         without = (
@@ -67,7 +67,7 @@ def benchmark(name: str, folder: str | os.PathLike[str] | None = None) -> Benchm
     if (coded := _coded(name)) is not None:
         make, argument = coded
         return make(argument)
-    if name in RECIPES:
+    if name in table_names():
         return open_table(name)
     data = _loaded(folder)
     if data is None or name not in data:

@@ -90,7 +90,7 @@ def missing() -> SettingError:
         "benchmark",
         "scikit-learn",
         expected="scikit-learn to be installed: the tables are made from its data sets",
-        hint="Run: pip install 'paceline[models]'.",
+        hint="Run: pip install 'paceline[tables]'.",
     )
 
 

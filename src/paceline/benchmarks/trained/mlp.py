@@ -1,8 +1,8 @@
 """`mlp`: learning curves of small networks, 50 epochs each, in the space of ParamNet (Falkner et al. 2018).
 
-The learning rate spans four decades as there, two higher: plain momentum reads no digit within 50 epochs at the lower end
-of 1e-6 to 1e-2. Losses are rates of error; for a number, the mean squared error of the standardized target, so that 1 is
-what its mean in the training part would give.
+The learning rate spans four decades as there, two higher: at the lower end of 1e-6 to 1e-2, plain momentum learns next to
+nothing within 50 epochs. Losses are rates of error; for a number, the mean squared error of the standardized target, so
+that 1 is what its mean in the training part would give.
 
 Seconds are not measured but counted: two runs of one config on a machine that others use differed by a factor of up to
 2.4 in processor time (standard deviation of its logarithm 0.35), and a table that depended on it could not be made

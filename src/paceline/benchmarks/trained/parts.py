@@ -47,7 +47,7 @@ def encoded(recipe: Recipe, curves: Sequence[Curve]) -> bytes:
 
 def _read(recipe: Recipe, path: Path, n_rows: int) -> list[Curve] | None:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             columns = [arrays[name] for name in Curve._fields]
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None

@@ -66,6 +66,11 @@ class TableState(msgspec.Struct, frozen=True):
         return self.file.is_file()
 
 
+def table_names() -> list[str]:
+    """The names of all tables, whether they are made or not."""
+    return list(RECIPES)
+
+
 def recipes(pattern: str) -> list[Recipe]:
     """The recipes of the tables that a name or a pattern stands for.
 
