@@ -77,6 +77,8 @@ experiment: .make/experiments ## one of the papers' experiments: make experiment
 
 experiments: .make/experiments ## all of them, with PACELINE_DATA: the evidence for docs/results.md (three hours)
 	$(BIN)/python experiments/run.py --all
+tables: .make/compare ## benchmarks that are trained here, once: networks and support vector machines (15 minutes)
+	$(BIN)/paceline tables --all
 
 honesty: .make/compare ## is a comparison honest: a method with itself, and one with a handicap, 100 times (15 minutes)
 	$(BIN)/python benchmarks/honesty.py
@@ -121,4 +123,4 @@ clean: ## remove what these commands made
 	touch $@
 
 .PHONY: help demo test check format docs claims populations population-toy faults forks bench suggestions counting-ones \
-	real-data population-rl population-gan population-sequence compare-quick experiment experiments honesty million whatif clean
+	real-data population-rl population-gan population-sequence compare-quick tables experiment experiments honesty million whatif clean

@@ -1,4 +1,4 @@
-"""Benchmarks by name, whether they are code or come from a folder of data: what command lines and other processes use."""
+"""Benchmarks by name, whether they are code, trained tables, or come from a folder of data: what command lines and other processes use."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from paceline.benchmarks.counting_ones import CountingOnes
 from paceline.benchmarks.crossing import CrossingCurves
 from paceline.benchmarks.folder import VARIABLE, Benchmarks, load
 from paceline.benchmarks.pbt_toy import PBTToy
+from paceline.benchmarks.trained.shelf import open_table, table_names
 from paceline.errors import SettingError
 from paceline.space.scalars import suggestion
 
@@ -40,7 +41,7 @@ def names(pattern: str = "*", folder: str | os.PathLike[str] | None = None) -> l
     """
     if _coded(pattern) is not None:
         return [pattern]
-    known = [*CODE, *(_loaded(folder) or ())]
+    known = [*CODE, *table_names(), *(_loaded(folder) or ())]
     found = [name for name in known if fnmatchcase(name, pattern)]
     if not found:
         without = (
@@ -63,11 +64,13 @@ def benchmark(name: str, folder: str | os.PathLike[str] | None = None) -> Benchm
         folder: see `names`.
 
     Raises:
-        SettingError: there is none of this name, or its files are missing.
+        SettingError: there is none of this name, or its files are missing, or a table is not made yet.
     """
     if (coded := _coded(name)) is not None:
         make, argument = coded
         return make(argument)
+    if name in table_names():
+        return open_table(name)
     data = _loaded(folder)
     if data is None or name not in data:
         names(name, folder)  # says what is there

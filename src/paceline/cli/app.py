@@ -32,6 +32,7 @@ from paceline.cli.commands.report import report
 from paceline.cli.commands.run import HELP, INTERRUPTED, run
 from paceline.cli.commands.schedule import schedule
 from paceline.cli.commands.status import status
+from paceline.cli.commands.tables import tables
 from paceline.cli.commands.trials import trials
 from paceline.cli.commands.whatif import what_if
 from paceline.cli.misuse import Misuse, UsageError
@@ -57,6 +58,7 @@ app.command("delete")(delete)
 app.command("du")(du)
 app.command("plan")(plan)
 app.command("compare")(compare)
+app.command("tables")(tables)
 app.command("whatif")(what_if)
 
 

@@ -6,26 +6,17 @@ under another name first.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
+from paceline.caches import cache_folder, write_whole
 from paceline.comparison.traces import Trace
-from paceline.errors import SettingError
-
-VARIABLE = "PACELINE_CACHE"
 
 
 def default_folder() -> Path:
-    """Where results are kept: in the folder that `PACELINE_CACHE` names, or the user's own for such things."""
-    named = os.environ.get(VARIABLE)
-    base = (
-        Path(named)
-        if named
-        else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paceline"
-    )
-    return base / "runs"
+    """Where results are kept if the user does not say."""
+    return cache_folder() / "runs"
 
 
 class Cache:
@@ -51,16 +42,7 @@ class Cache:
         Raises:
             SettingError: the folder cannot be written to.
         """
-        path = self._path(key)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_bytes(msgspec.json.encode(trace))
-            draft.replace(path)
-        except OSError as error:
-            raise SettingError(
-                "cache", str(self.folder), expected="a folder that can be written to", hint=f"{error}."
-            ) from error
+        write_whole(self._path(key), msgspec.json.encode(trace))
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key[2:]}.json"
