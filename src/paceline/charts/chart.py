@@ -45,14 +45,10 @@ def lines(texts: Iterable[str]) -> str:
 
 def value_layout(name: str, axis: ValueAxis | None) -> dict[str, Any]:
     """The layout of an axis for the metric."""
+    if axis is not None and axis.is_log:
+        return log_layout(name, axis.low, axis.high)
     layout: dict[str, Any] = {"title": {"text": escaped(name)}}
-    if axis is None:
-        return layout
-    ends = [axis.low, axis.high]
-    if axis.is_log:
-        marks = Axis(name, axis.low, axis.high, is_log=True).marks()
-        return {**layout, **ticks(marks), "type": "log", "range": [math.log10(end) for end in ends]}
-    return {**layout, "range": ends}
+    return layout if axis is None else {**layout, "range": [axis.low, axis.high]}
 
 
 def axis_layout(axis: Axis) -> dict[str, Any]:
@@ -99,6 +95,13 @@ def value_label(axis: ValueAxis | None) -> str:
 def ticks(marks: Sequence[tuple[float, str]]) -> dict[str, Any]:
     """Ticks at positions, with labels."""
     return {"tickvals": [at for at, _ in marks], "ticktext": [escaped(label) for _, label in marks]}
+
+
+def log_layout(title: str, low: float, high: float) -> dict[str, Any]:
+    """The layout of an axis that is even in the logarithm, from one end to the other, with round ticks."""
+    marks = ticks(Axis("", low, high, is_log=True).marks())
+    ends = [math.log10(low), math.log10(high)]
+    return {"title": {"text": escaped(title)}, "type": "log", "range": ends, **marks}
 
 
 def counts_layout(title: str, *, is_log: bool, marks: Sequence[float] = ()) -> dict[str, Any]:

@@ -40,7 +40,7 @@
     return { layout: {
       font: { family: getComputedStyle(document.body).fontFamily, size: 12.5, color: ink },
       title: { font: { size: 14 }, x: 0, xref: "paper", xanchor: "left" },
-      colorway: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8d91"],
+      colorway: ["#1f80c4", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8d91"],
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", xaxis: axis, yaxis: axis,
       margin: { l: 60, r: 20, t: 30, b: 45 }, hovermode: "closest",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: colour("--accent") },

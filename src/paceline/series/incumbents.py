@@ -12,7 +12,7 @@ Over = Literal["resource", "time"]
 
 CAPTION = (
     "The incumbent is the best result at the largest resource that any job had reached by then, so its value may become "
-    "worse where that resource rises. The thin line is the best result at any resource, which favours luck."
+    "worse where that resource rises. The dotted line is the best result at any resource, which favours luck."
 )
 
 _MOST_LEVELS = 5
