@@ -2,16 +2,20 @@
 
     python benchmarks/report.py                              two minutes; needs Chromium for the last part
     ... --trials 500 --opens 3 --keep pages                  smaller, fewer opens, pages and pictures of them in a folder
+    ... --opens 1 --examples docs/pictures                   renew the pictures of docs/report.md
 
 The studies are simulated: ASHA over eleven hyperparameters, two of them conditional, with failing jobs and diverging
 trials; and a population of forty. Seconds of a browser are from the start of the navigation, on a machine without a
-graphics card: `seen` until all charts in the window are drawn, `ready` until all charts of the page are.
+graphics card: `seen` until all charts in the window are drawn, `ready` until all charts of the page are. `work` is the
+processor time of the page's own thread until then: unlike the other two it hardly depends on what else the machine does,
+which is said by its load, the number of programs that wanted a processor in the last minute.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import os
 import statistics
 import sys
 import tempfile
@@ -31,6 +35,7 @@ from paceline import (
     Ordinal,
     Space,
     Study,
+    pictures,
     simulate,
 )
 from paceline.events import Config, Metrics, Objective, Outcome, StudyOpened, TrialId
@@ -49,6 +54,9 @@ READY = """new Promise((done) => {
     ? done({...document.documentElement.dataset}) : setTimeout(look, 5);
   look();
 })"""
+
+DRAWN = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+"""Two frames: what was asked for is on the screen."""
 
 SPACE = Space(
     {
@@ -159,6 +167,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=10_000)
     parser.add_argument("--opens", type=int, default=5)
     parser.add_argument("--keep", type=Path)
+    parser.add_argument("--examples", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if options.keep is None else options.keep
@@ -166,6 +175,8 @@ def main() -> int:
         fine = True
         for study in (asha(options.trials), population()):
             fine &= _measured(study, folder, options.opens, keep=options.keep is not None)
+            if options.examples is not None:
+                _exemplified(study, folder / f"{study.name}.html", options.examples)
         return 0 if fine else 1
 
 
@@ -181,7 +192,7 @@ def _measured(study: Study, folder: Path, opens: int, *, keep: bool) -> bool:
     if chromium() is None:
         print("  not opened: Chromium is not installed (apt-get install chromium)")
         return n_bytes < 5_000_000
-    seen, ready = [], []
+    seen, ready, work = [], [], []
     for _ in range(opens):
         with Browser() as browser:
             browser.open(file)
@@ -191,7 +202,9 @@ def _measured(study: Study, folder: Path, opens: int, *, keep: bool) -> bool:
                 return False
             seen.append(float(said["seen"]) / 1000)
             ready.append(float(said["ready"]) / 1000)
-    print(f"  seen  {_spread(seen)}\n  ready {_spread(ready)}")
+            work.append(browser.worked_s)
+    print(f"  seen  {_spread(seen)}\n  ready {_spread(ready)}\n  work  {_spread(work)}")
+    print(f"  load  {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     if keep:
         _pictured(file, folder)
     return n_bytes < 5_000_000 and statistics.median(ready) < 3
@@ -210,10 +223,28 @@ def _pictured(file: Path, folder: Path) -> None:
             height = browser.evaluate("document.documentElement.scrollHeight")
             for number, top in enumerate(range(0, height, piece)):
                 browser.evaluate(f"scrollTo({{top: {top}, behavior: 'instant'}})")
-                browser.evaluate(
-                    "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-                )
+                browser.evaluate(DRAWN)
                 browser.screenshot(folder / f"{file.stem}-{kind}-{number}.png")
+
+
+def _exemplified(study: Study, file: Path, folder: Path) -> None:
+    """The pictures of docs/report.md: parts of the pages, and one that Matplotlib has drawn."""
+    if study.name == "agents":
+        _part(file, "Schedules", 720, folder / "report-schedules.png")
+        return
+    _part(file, "Slices", 790, folder / "report-slices.png")
+    pictures.curves(study).savefig(folder / "curves.png", dpi=90)
+
+
+def _part(file: Path, section: str, height: int, picture: Path) -> None:
+    """A section of a page, from its head on."""
+    with Browser(width=1280, height=height) as browser:
+        browser.open(file)
+        browser.evaluate(READY)
+        head = f"[...document.querySelectorAll('h2')].find((head) => head.textContent === '{section}')"
+        browser.evaluate(f"{head}.scrollIntoView({{behavior: 'instant'}})")
+        browser.evaluate(DRAWN)
+        browser.screenshot(picture)
 
 
 def _spread(seconds: list[float]) -> str:

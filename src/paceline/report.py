@@ -18,7 +18,7 @@ from paceline.charts.incumbents import incumbent_chart
 from paceline.charts.parallel import parallel_chart
 from paceline.charts.population import lineage_chart, schedule_charts, schedule_legend, schedule_note
 from paceline.charts.rungs import rungs_chart
-from paceline.charts.slices import CAPTION, slice_charts, slice_legend
+from paceline.charts.slices import slice_charts, slice_legend
 from paceline.pages import Page, graph_objects
 from paceline.series.curves import curves_of
 from paceline.series.importances import among_best, judged_of
@@ -26,6 +26,8 @@ from paceline.series.ladder import ladders, together
 from paceline.series.parallel import parallel_of
 from paceline.series.points import points_of
 from paceline.series.record import Record, record_of
+from paceline.series.slices import CAPTION
+from paceline.series.texts import NO_VALUE
 from paceline.series.thinning import ranked
 from paceline.space import Constant
 from paceline.wording import count, duration, number, scalar_text, settings_text
@@ -125,7 +127,7 @@ def _space(page: Page, study: Study) -> None:
 def _incumbents(page: Page, study: Study, record: Record) -> None:
     page.section("Incumbent")
     if not record.best:
-        page.paragraph("No trial has reported a finite value yet.")
+        page.paragraph(NO_VALUE)
         return
     over = {"the resource spent": incumbent_chart(study, record, "resource")}
     over["time"] = incumbent_chart(study, record, "time")
@@ -165,14 +167,14 @@ def _rungs(page: Page, study: Study) -> None:
 
 
 def _points(page: Page, study: Study, judged: Importance | None) -> None:
-    points = points_of(study, judged)
-    picture = parallel_of(study, points)
-    if picture is None or not points.axes:
+    picture = parallel_of(study, judged)
+    if picture is None:
         return
     page.section("Parallel coordinates")
-    chart = parallel_chart(study, picture, points.note)
+    chart = parallel_chart(study, picture)
     page.chart(chart.figure, caption=chart.caption, height=chart.height, width=chart.width)
     page.section("Slices")
+    points = points_of(study, judged)
     small = [(chart.figure, chart.caption) for chart in slice_charts(study, points)]
     caption = f"{CAPTION} {points.note}".strip()
     page.charts(small, caption=caption, legend=slice_legend(study, points))
@@ -212,7 +214,7 @@ def _best(page: Page, study: Study) -> None:
     objective = study.ledger.objective
     order = [view for view in ranked(study.trials, maximize=objective.maximize) if view.value is not None]
     if not order:
-        page.paragraph("No trial has reported a finite value yet.")
+        page.paragraph(NO_VALUE)
         return
     names = [name for name, domain in study.space.domains.items() if not isinstance(domain, Constant)]
     rows = [
@@ -232,13 +234,17 @@ def _failures(page: Page, study: Study, record: Record) -> None:
         return
     page.paragraph(f"{count(len(found), 'job')} failed, and {count(n_trials, 'trial')} for good.")
     errors = Counter(one.error for one in found)
-    caption = f"The {min(ERRORS, len(errors))} most frequent of {count(len(errors), 'error')}"
+    caption = "Errors, the most frequent first"
+    if len(errors) > ERRORS:
+        caption = f"The {ERRORS} most frequent of {len(errors):,} errors"
     page.table(("jobs", "error"), [(n, error) for error, n in errors.most_common(ERRORS)], caption=caption)
     rows = [
         (one.trial, one.job, one.start, one.target, duration(one.elapsed_s), one.error)
         for one in found[-ERRORS:][::-1]
     ]
-    caption = f"The last {min(ERRORS, len(found))} of {len(found):,}"
+    caption = "All failed jobs, the last one first"
+    if len(found) > ERRORS:
+        caption = f"The last {ERRORS} of {len(found):,} failed jobs"
     page.table(("trial", "job", "from", "to", "after", "error"), rows, caption=caption)
 
 

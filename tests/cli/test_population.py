@@ -2,8 +2,7 @@
 
 import pytest
 
-from paceline import PBT, Categorical, Constant, Float, Ordinal, Replay, Study, simulate
-from paceline.pictures import lineage_picture, schedule_picture
+from paceline import PBT, Categorical, Constant, Float, Ordinal, Replay, Study, pictures, simulate
 from paceline.simulation import UnitTraining
 
 SPACE = {
@@ -98,30 +97,44 @@ def test_a_picture(paceline, tmp_path, command, ending, begin):
 
 
 def test_the_picture_of_a_lineage_shows_each_trial_each_fork_and_the_line(population):
-    axes = lineage_picture(population).axes[0]
+    axes = pictures.lineage(population).axes[0]
     n_forks = sum(view.origin is not None for view in population.trials)
     line = population.schedule()
-    assert len(axes.lines) == len(population.trials) + len(line)
+    everybody, chosen = axes.lines
+    assert rows_of(everybody) == [
+        (view.origin_resource or 0, view.resource, view.member) for view in population.trials
+    ]
+    members = [population.trials[piece.trial].member for piece in line]
+    assert rows_of(chosen) == [
+        (piece.start, piece.stop, member) for piece, member in zip(line, members, strict=True)
+    ]
     assert len(axes.texts) == n_forks + len(line) - 1
-    last = axes.lines[-1]
-    assert list(last.get_xdata()) == [line[-1].start, line[-1].stop]
-    assert list(last.get_ydata()) == [population.trials[line[-1].trial].member] * 2
 
 
 def test_the_picture_of_schedules_has_a_panel_for_each_hyperparameter(population):
-    panels = schedule_picture(population).axes
+    panels = pictures.schedule(population).axes
     assert [axes.get_ylabel() for axes in panels] == ["lr", "optimizer", "momentum", "size"]
     assert [axes.get_yscale() for axes in panels] == ["log", "linear", "linear", "linear"]
     chosen = panels[0].lines[-1]
     pieces = population.schedule()
-    assert list(chosen.get_xdata()) == [at for it in pieces for at in (it.start, it.stop)]
-    assert list(chosen.get_ydata()) == [it.config["lr"] for it in pieces for _ in range(2)]
+    assert list(chosen.get_xdata())[:-1] == [at for it in pieces for at in (it.start, it.stop)]
+    assert list(chosen.get_ydata())[:-1] == [it.config["lr"] for it in pieces for _ in range(2)]
+    others = panels[0].lines[0]
+    last = {view.member: view.id for view in population.trials}
+    n_pieces = sum(len(population.schedule(trial)) for trial in last.values())
+    assert len(others.get_xdata()) == 2 * n_pieces + len(last)
+
+
+def rows_of(line):
+    """The pieces of a line with gaps: where each begins and ends, and its height."""
+    x, y = list(line.get_xdata()), list(line.get_ydata())
+    return [(x[i], x[i + 1], y[i]) for i in range(0, len(x), 3)]
 
 
 def test_pictures_of_a_study_without_results(tmp_path):
     with Study("empty", {"c": Constant(1)}, PBT(max_resource=4, interval=2), storage="memory:") as study:
-        assert lineage_picture(study).axes[0].lines[:] == []
-        assert schedule_picture(study).axes[0].lines[:] == []
+        assert all(len(line.get_xdata()) == 0 for line in pictures.lineage(study).axes[0].lines)
+        assert pictures.schedule(study).axes[0].lines[:] == []
 
 
 def test_explain_says_who_was_compared_where(paceline, population):

@@ -3,13 +3,16 @@
 import base64
 import gzip
 import json
+import os
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from plotly.offline import get_plotlyjs
 
 from paceline.pages import Page, escaped, graph_objects
+from paceline.pages.library import kinds_of, library, with_kinds
 from paceline.pages.packing import compressed, packed
 from paceline.testing.browser import Browser, chromium
 
@@ -69,7 +72,10 @@ class Elements(HTMLParser):
 def test_a_page_asks_for_nothing_from_outside():
     text = full_page().to_html()
     found = Elements(text)
-    assert "default-src 'none'" in text
+    policy = text[text.index("Content-Security-Policy") :].partition(">")[0]
+    assert "default-src 'none'" in policy
+    assert "form-action 'none'" in policy
+    assert "unsafe-eval" not in policy
     assert not re.search(r"https?://", re.sub(r'<script type="text/plain".*?</script>', "", text))
     loading = {name for _, attributes in found.elements for name in attributes} & {
         "src",
@@ -161,9 +167,54 @@ def test_compressing_knows_no_time():
     assert gzip.decompress(base64.b64decode(compressed("aé"))).decode() == "aé"
 
 
+def test_a_table_without_names_of_columns_has_no_head_and_a_long_one_is_scrolled():
+    page = Page("p")
+    page.table(["", ""], [["a", 1]])
+    page.table(["a"], [[number] for number in range(26)])
+    text = page.to_html()
+    assert text.count("<thead>") == 1
+    assert text.count('class="table"') == text.count('class="table long"') == 1
+
+
+def test_plotly_starts_only_what_is_drawn():
+    script = get_plotlyjs()
+    go = graph_objects()
+    figures = [go.Figure(go.Bar(x=[1])), scatter([1], [2])]
+    assert kinds_of(figures) == {"bar", "scatter"}
+    smaller = with_kinds(script, kinds_of(figures))
+    begin = next(place for place, (a, b) in enumerate(zip(script, smaller, strict=False)) if a != b)
+    assert script[begin - 11 : begin].endswith(".register([") or script[:begin].endswith("()")
+    listed = re.search(r"\.register\(\[([^\]]*)\]\)", smaller[begin - 200 :])[1]
+    assert listed.count("()") == 1
+    assert with_kinds(script, frozenset({"scatter"})) != script
+    assert library(frozenset({"scatter"})) is library(frozenset({"scatter"}))
+
+
+@pytest.mark.parametrize(
+    "script",
+    ["", "Plotly.register([])", "a.register([b()]);", "a.register([b(),c()]);b=W((e,t)=>{t.exports=1});"],
+)
+def test_a_plotly_that_is_not_understood_is_left_as_it_is(script):
+    assert with_kinds(script, frozenset({"scatter", "bar"})) == script
+
+
+def test_a_kind_is_found_behind_a_module_that_passes_it_on():
+    script = (
+        'var Xa=W((e,t)=>{"use strict";t.exports={moduleType:"trace",name:"pie"}});'
+        'var b$=W((e,t)=>{"use strict";t.exports={moduleType:"trace",name:"bar"}});'
+        'var a=W((e,t)=>{"use strict";t.exports=b$()}),b=W((e,t)=>{"use strict";t.exports=Xa()});'
+        "r.register([b(),a()]);"
+    )
+    assert with_kinds(script, frozenset({"bar"})).endswith("r.register([a()]);")
+    assert with_kinds(script, frozenset({"bar", "pie"})).endswith("r.register([a(),b()]);")
+    assert with_kinds(script, frozenset({"bar", "box"})) == script
+
+
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
     if chromium() is None:
+        if os.environ.get("PACELINE_NO_SKIPS") == "1":
+            pytest.fail("Chromium is not installed, and PACELINE_NO_SKIPS=1")
         pytest.skip("Chromium is not installed (apt-get install chromium)")
     file = tmp_path_factory.mktemp("page") / "page.html"
     file.write_text(full_page().to_html(), encoding="utf-8")
@@ -180,6 +231,18 @@ def test_a_browser_draws_all_charts_and_connects_to_nobody(opened):
     assert [address.partition(":")[0] for address in opened.requests] == ["file"]
     assert opened.evaluate("document.title") == HOSTILE
     assert HOSTILE in opened.evaluate("document.querySelector('.chart .xtitle').textContent")
+
+
+def test_no_button_sends_a_chart_to_anybody(opened):
+    """plotly.js has one, and it is there if nothing is said against it."""
+    opened.evaluate(READY)
+    chart = "document.querySelector('.chart')"
+    assert opened.evaluate(f"{chart}._context.plotlyServerURL") == ""
+    buttons = opened.evaluate(
+        f"[...{chart}.querySelectorAll('.modebar-btn')].map((button) => button.dataset.title)"
+    )
+    assert len(buttons) == 4
+    assert not [name for name in buttons if "hare" in name or "loud" in name]
 
 
 def test_a_choice_draws_the_chart_that_was_chosen(opened):

@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 
 import pytest
@@ -127,9 +128,12 @@ def test_the_command_writes_the_page_and_overwrites_nothing(tmp_path, monkeypatc
 
 def test_a_browser_draws_all_charts(tmp_path):
     if chromium() is None:
+        if os.environ.get("PACELINE_NO_SKIPS") == "1":
+            pytest.fail("Chromium is not installed, and PACELINE_NO_SKIPS=1")
         pytest.skip("Chromium is not installed (apt-get install chromium)")
     file = tmp_path / "page.html"
-    file.write_text(report(made(tmp_path, train)), encoding="utf-8")
+    study = made(tmp_path, train)
+    file.write_text(report(study), encoding="utf-8")
     with Browser() as browser:
         browser.open(file)
         said = browser.evaluate(READY)
@@ -137,3 +141,18 @@ def test_a_browser_draws_all_charts(tmp_path):
         assert browser.errors == []
         assert browser.evaluate("document.querySelectorAll('.chart').length") > 6
         assert browser.evaluate("document.querySelectorAll('.chart.broken').length") == 0
+        # All points of one colour are one path, and what is said of them is as many texts.
+        slices = "[...document.querySelectorAll('.grid .chart')]"
+        dots = browser.evaluate(
+            f"{slices}.map((chart) => [...chart.querySelectorAll('.shapelayer path')]"
+            ".map((path) => path.getAttribute('d').split('M').length - 1).reduce((a, b) => a + b, 0))"
+        )
+        said = browser.evaluate(
+            f"{slices}.map((chart) => chart.calcdata.filter((points) => points[0].trace.mode === 'none')"
+            ".map((points) => points.length).reduce((a, b) => a + b, 0))"
+        )
+        finite = [view for view in study.trials if view.value is not None]
+        active = [view for view in finite if "momentum" in view.config]
+        assert sorted(dots) == sorted(said) == sorted([len(active), len(finite), len(finite)])
+        width = "getComputedStyle(document.querySelector('.grid .shapelayer path')).strokeLinecap"
+        assert browser.evaluate(width) == "round", "a line without length is seen by its ends only"

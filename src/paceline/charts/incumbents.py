@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paceline.charts.chart import Chart, lines, value_layout
+from paceline.charts.chart import Chart, counts_layout, lines, value_layout
 from paceline.pages import escaped, graph_objects
-from paceline.series.incumbents import Over, steps_of, stretches, x_label
-from paceline.series.outcomes import OTHERS, shade
+from paceline.series.incumbents import CAPTION, Over, is_early, steps_of, stretches, x_label
+from paceline.series.outcomes import COLOURS, Fate, shade
 from paceline.series.record import Record
 from paceline.series.texts import trial_lines
 from paceline.series.value_axis import value_axis
 
 if TYPE_CHECKING:
     from paceline.study import Study
-
-CAPTION = (
-    "The incumbent is the best result at the largest resource that any job had reached by then, so its value may become "
-    "worse where that resource rises. The thin line is the best result at any resource, which favours luck."
-)
 
 
 def incumbent_chart(study: Study, record: Record, over: Over) -> Chart:
@@ -28,7 +23,13 @@ def incumbent_chart(study: Study, record: Record, over: Over) -> Chart:
     figure = go.Figure()
     lucky = steps_of(record.best, record, over)
     parts = stretches(record, over, study.unit)
-    looks = [("best at any resource", lucky, {"color": OTHERS, "width": 1.5, "dash": "dot", "shape": "hv"})]
+    looks = [
+        (
+            "best at any resource",
+            lucky,
+            {"color": COLOURS[Fate.LEFT], "width": 1.5, "dash": "dot", "shape": "hv"},
+        )
+    ]
     looks += [
         (part.label, list(part.steps), {"color": shade(place, len(parts)), "width": 2.5, "shape": "hv"})
         for place, part in enumerate(parts)
@@ -59,7 +60,10 @@ def incumbent_chart(study: Study, record: Record, over: Over) -> Chart:
         (one.value for one in record.incumbents + record.best), maximize=study.ledger.objective.maximize
     )
     figure.update_layout(
-        xaxis={"title": {"text": escaped(x_label(record, over, study.unit))}, "rangemode": "tozero"},
+        xaxis={
+            **counts_layout(x_label(record, over, study.unit), is_log=is_early(record, over)),
+            "rangemode": "tozero",
+        },
         yaxis=value_layout(metric, axis),
         showlegend=True,
     )

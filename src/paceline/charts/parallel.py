@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING, Any
 from paceline.charts.chart import Chart, lines
 from paceline.pages import escaped, graph_objects
 from paceline.series.axes import short
-from paceline.series.parallel import ABSENT, INCUMBENT, STRENGTHS, Parallel
+from paceline.series.parallel import ABSENT, CAPTION, INCUMBENT, STRENGTHS, Parallel, is_high
 from paceline.series.texts import trial_lines
 from paceline.views import TrialView
 
 if TYPE_CHECKING:
     from paceline.study import Study
 
-_CAPTION = (
-    "Each line is a trial; it crosses each axis at its value, and below the axis where the hyperparameter is inactive. "
-    "Names are spread a little, to be told apart. Good trials that run together show where good values lie."
-)
-_STAGGERED = 7  # axes from which on their names stand at two heights
+_TITLE, _HIGHER = 1.04, 1.1
 
 
-def parallel_chart(study: Study, picture: Parallel, note: str) -> Chart:
+def parallel_chart(study: Study, picture: Parallel) -> Chart:
     """A line for each trial, in three groups by how good it is, and the incumbent's."""
     figure = graph_objects().Figure()
     for bundle in picture.bundles:
@@ -33,15 +29,15 @@ def parallel_chart(study: Study, picture: Parallel, note: str) -> Chart:
         view, heights = picture.incumbent
         figure.add_trace(_trace(study, [view], [heights], f"incumbent, trial {view.id}", INCUMBENT))
     n = len(picture.uprights)
+    figure.add_traces([_titles(picture), _ticks(picture)])
     figure.update_layout(
         xaxis={"range": [-0.45, n - 0.75], "showgrid": False, "visible": False, "fixedrange": True},
         yaxis={"range": [ABSENT - 0.05, 1.2], "visible": False, "fixedrange": True},
-        shapes=[_upright(place) for place in range(n)],
-        annotations=[one for place in range(n) for one in _labels(picture, place)],
+        shapes=[_uprights(n)],
         margin={"l": 20, "r": 30, "t": 30, "b": 10},
         showlegend=True,
     )
-    return Chart(figure, f"{_CAPTION} {note}".strip(), 520, 75 * n)
+    return Chart(figure, f"{CAPTION} {picture.note}".strip(), 520, 75 * n)
 
 
 def _trace(
@@ -66,27 +62,32 @@ def _trace(
     )  # fmt: skip
 
 
-def _upright(place: int) -> dict[str, Any]:
-    line = {"color": "#808a94", "width": 1}
-    return {"type": "line", "x0": place, "x1": place, "y0": 0, "y1": 1, "line": line, "layer": "above"}
+def _uprights(n: int) -> dict[str, Any]:
+    """All axes as one path."""
+    path = "".join(f"M{place},0L{place},1" for place in range(n))
+    return {"type": "path", "path": path, "line": {"color": "#808a94", "width": 1}, "layer": "above"}
 
 
-def _labels(picture: Parallel, place: int) -> list[dict[str, Any]]:
-    """An axis's name and ticks."""
-    upright = picture.uprights[place]
-    is_high = len(picture.uprights) > _STAGGERED and place % 2 == 1
-    title = {
-        "x": place, "y": 1.05, "yshift": 18 if is_high else 0, "yanchor": "bottom", "showarrow": False,
-        "text": f"<b>{escaped(short(upright.name))}</b>", "hovertext": escaped(upright.name),
-    }  # fmt: skip
-    ticks = [*upright.ticks, *([(ABSENT, "inactive")] if upright.has_absent else [])]
-    return [
-        title,
-        *(
-            {
-                "x": place, "y": share, "xanchor": "right", "xshift": -4, "showarrow": False, "text": escaped(text),
-                "font": {"size": 11},
-            }
-            for share, text in ticks
-        ),
-    ]  # fmt: skip
+def _titles(picture: Parallel) -> Any:
+    """The axes' names over them; whole where a pointer rests."""
+    names = [upright.name for upright in picture.uprights]
+    return graph_objects().Scatter(
+        x=list(range(len(names))),
+        y=[_HIGHER if is_high(picture, place) else _TITLE for place in range(len(names))],
+        text=[f"<b>{escaped(short(name))}</b>" for name in names], hovertext=[escaped(name) for name in names],
+        mode="text", textposition="top center", showlegend=False, hoverinfo="text",
+    )  # fmt: skip
+
+
+def _ticks(picture: Parallel) -> Any:
+    """The labels of all axes, at the left of each."""
+    found = [
+        (place, share, label)
+        for place, upright in enumerate(picture.uprights)
+        for share, label in [*upright.ticks, *([(ABSENT, "inactive")] if upright.has_absent else [])]
+    ]
+    return graph_objects().Scatter(
+        x=[place - 0.04 for place, _, _ in found], y=[share for _, share, _ in found],
+        text=[escaped(label) for _, _, label in found], textfont={"size": 11}, textposition="middle left", mode="text",
+        showlegend=False, hoverinfo="skip",
+    )  # fmt: skip

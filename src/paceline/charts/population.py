@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from paceline.charts.chart import Chart, axis_layout, lines
-from paceline.pages import escaped, graph_objects
+from paceline.charts.chart import Chart, axis_layout, counts_layout, lines, small_layout
+from paceline.pages import graph_objects
 from paceline.schedulers.replay import Piece
 from paceline.series.axes import MOST_AXES, Axis, axes_of
-from paceline.series.descent import Fork, Stay, family_of, schedules_of
+from paceline.series.descent import CAPTION, Fork, Stay, family_of, schedule_axis, schedules_of
 from paceline.series.outcomes import CHOSEN, OTHERS
 from paceline.series.texts import trial_lines
 
@@ -34,21 +34,25 @@ def lineage_chart(study: Study) -> Chart:
         look["line"] = {"color": colour, "width": width / 2}
         figure.add_trace(go.Scatter(x=x, y=y, name=name, showlegend=False, hoverinfo="skip", **look))
     figure.update_layout(
-        xaxis={"title": {"text": escaped(f"resource ({study.unit}s)")}, "rangemode": "tozero"},
-        yaxis={"title": {"text": "member"}, "autorange": "reversed"},
+        # No grid: it would be taken for trials and forks.
+        xaxis={
+            **counts_layout(f"resource ({study.unit}s)", is_log=False),
+            "rangemode": "tozero",
+            "showgrid": False,
+        },
+        yaxis={"title": {"text": "member"}, "autorange": "reversed", "showgrid": False},
         showlegend=True,
     )
-    caption = (
-        "Time runs to the right; a row is a place in the population. An upright line is a fork: a member left its weights "
-        "and went on with those of another, which begin where the line comes from."
-    )
-    return Chart(figure, caption, max(300, min(900, 130 + 14 * len(family.rows))))
+    return Chart(figure, CAPTION, max(300, min(900, 130 + 14 * len(family.rows))))
 
 
 def schedule_charts(study: Study) -> list[Chart]:
     """A chart for each hyperparameter: what weights were trained with, over the resource."""
     chosen, others = study.schedule(), schedules_of(study)
-    return [_schedule(study, axis, chosen, others) for axis in axes_of(study.space)[:MOST_AXES]]
+    return [
+        _schedule(study, schedule_axis(axis, [chosen, *others]), chosen, others)
+        for axis in axes_of(study.space)[:MOST_AXES]
+    ]
 
 
 def schedule_legend() -> dict[str, str]:
@@ -74,13 +78,9 @@ def _schedule(study: Study, axis: Axis, chosen: Sequence[Piece], others: Sequenc
     figure.add_trace(go.Scatter(x=x, y=y, line={"color": OTHERS, "width": 1}, name="others", **look))
     x, y = _steps(axis, [chosen])
     figure.add_trace(go.Scatter(x=x, y=y, line={"color": CHOSEN, "width": 2.4}, name="incumbent", **look))
-    layout = axis_layout(axis)
-    figure.update_layout(
-        xaxis={"title": {"text": escaped(f"resource ({study.unit}s)")}},
-        yaxis=layout,
-        showlegend=False,
-        margin={"l": 50, "r": 10, "t": 25, "b": 40},
-    )
+    widest = max((label for _, label in axis.marks()), key=len, default="")
+    below = counts_layout(f"resource ({study.unit}s)", is_log=False)
+    figure.update_layout(small_layout(below, axis_layout(axis), widest))
     return Chart(figure, "", 260)
 
 

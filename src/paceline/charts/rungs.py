@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from paceline.charts.chart import Chart
+from paceline.charts.chart import Chart, counts_layout
 from paceline.pages import escaped, graph_objects
-from paceline.series.ladder import Ladder
+from paceline.series.ladder import CAPTION, Ladder, is_spread
 from paceline.series.outcomes import COLOURS, OTHERS, Fate
 from paceline.wording import count, number
 
@@ -42,17 +42,13 @@ def rungs_chart(study: Study, ladder: Ladder) -> Chart:
             hovertemplate=f"best {metric} at %{{y}}: %{{x:.6g}}<extra></extra>",
         )
     )  # fmt: skip
-    counts = [one for _, numbers, _ in kinds for one in numbers if one]
-    is_log = bool(counts) and max(counts) / min(counts) > 50
+    is_log = is_spread(ladder)
     figure.update_layout(
-        xaxis={"domain": [0, 0.62], "title": {"text": "trials"}, "type": "log" if is_log else "linear"},
+        xaxis={"domain": [0, 0.62], **counts_layout("trials", is_log=is_log)},
         xaxis2={"domain": [0.7, 1], "title": {"text": f"best {metric}"}},
         yaxis={"type": "category", "title": {"text": "rung"}},
         legend={"traceorder": "reversed"},
         barmode="group", bargap=0.25,
     )  # fmt: skip
     logarithm = " Counts are shown in the logarithm." if is_log else ""
-    caption = (
-        f"A trial's result enters each rung that it reaches; the best of a rung go on to the next.{logarithm}"
-    )
-    return Chart(figure, caption, 120 + 62 * len(names), 520)
+    return Chart(figure, f"{CAPTION}{logarithm}", 120 + 62 * len(names), 520)

@@ -5,33 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from paceline.charts.chart import Chart, axis_layout, lines, value_layout
+from paceline.charts.chart import Chart, axis_layout, lines, small_layout, value_label, value_layout
 from paceline.events import TrialId
 from paceline.pages import escaped, graph_objects
-from paceline.series.axes import Axis
 from paceline.series.outcomes import CHOSEN, shade
-from paceline.series.points import Level, Points, levels
+from paceline.series.points import Points, levels
+from paceline.series.slices import Cloud, Slice, slices_of
 from paceline.series.texts import trial_lines
-from paceline.wording import count
 
 if TYPE_CHECKING:
     from paceline.study import Study
 
-CAPTION = (
-    "Each point is a trial at its last value, where the hyperparameter is active. Values at different resources are not "
-    "to be compared with each other: compare points of one colour."
-)
-_JITTER = 0.5
-
 
 def slice_charts(study: Study, points: Points) -> list[Chart]:
     """A chart for each hyperparameter."""
-    found = levels(points, study.unit)
     said = {
         view.id: lines(trial_lines(view, metric=study.ledger.objective.metric, unit=study.unit))
         for view in points.trials
     }
-    return [_chart(study, points, axis, found, said) for axis in points.axes]
+    return [_chart(study, points, one, said) for one in slices_of(points, study.unit)]
 
 
 def slice_legend(study: Study, points: Points) -> dict[str, str]:
@@ -41,37 +33,41 @@ def slice_legend(study: Study, points: Points) -> dict[str, str]:
     return legend if points.incumbent is None else {**legend, "incumbent": CHOSEN}
 
 
-def _chart(
-    study: Study, points: Points, axis: Axis, found: list[Level], said: Mapping[TrialId, str]
-) -> Chart:
-    figure = graph_objects().Figure()
-    for place, level in enumerate(found):
-        trials = [view for view in level.trials if axis.name in view.config]
-        look = {"color": shade(place, len(found)), "size": 4 + 0.5 * place, "opacity": 0.75}
+def _chart(study: Study, points: Points, one: Slice, said: Mapping[TrialId, str]) -> Chart:
+    go = graph_objects()
+    figure = go.Figure(layout={"shapes": [_dots(cloud) for cloud in one.clouds if cloud.x]})
+    for cloud in one.clouds:
+        texts = [said[view.id] for view in cloud.trials]
+        figure.add_trace(_pointed(cloud.x, cloud.y, texts, cloud.label, cloud.colour))
+    if one.incumbent is not None:
+        view, x, y = one.incumbent
+        star = {"color": CHOSEN, "size": 11, "symbol": "star"}
         figure.add_trace(
-            _trace(axis, [(view.config, view.id, view.value) for view in trials], level.label, look, said)
-        )
-    best = [view for view in points.trials if view.id == points.incumbent and axis.name in view.config]
-    look = {"color": CHOSEN, "size": 11, "symbol": "star"}
-    one = [(view.config, view.id, view.value) for view in best]
-    figure.add_trace(_trace(axis, one, "incumbent", look, said))
-    figure.update_layout(
-        xaxis=axis_layout(axis),
-        yaxis=value_layout(study.ledger.objective.metric, points.value_axis),
-        showlegend=False,
-        margin={"l": 50, "r": 10, "t": 25, "b": 40},
-    )
-    absent = sum(axis.name not in view.config for view in points.trials)
-    note = f"Inactive in {count(absent, 'trial')} of those drawn." if absent else ""
-    return Chart(figure, note, 260)
+            go.Scatter(
+                x=[x], y=[y], mode="markers", marker=star, name="incumbent", hovertext=[said[view.id]], hoverinfo="text",
+                cliponaxis=False,
+            )
+        )  # fmt: skip
+    beside = value_layout(study.ledger.objective.metric, points.value_axis)
+    figure.update_layout(small_layout(axis_layout(one.axis), beside, value_label(points.value_axis)))
+    return Chart(figure, one.note, 260)
 
 
-def _trace(
-    axis: Axis, trials: Sequence[tuple[Any, int, Any]], name: str, look: dict[str, Any], said: Any
-) -> Any:
+def _dots(cloud: Cloud) -> dict[str, Any]:
+    """All points of one colour as a single path: lines without length, whose ends the page's style makes round.
+
+    As markers each would be an element of its own, and a thousand of them in each of ten charts take a browser seconds.
+    """
+    path = "".join(f"M{x:.7g},{y:.7g}Z" for x, y in zip(cloud.x, cloud.y, strict=True))
+    return {
+        "type": "path", "path": path, "line": {"color": cloud.colour, "width": cloud.size}, "opacity": 0.75,
+        "layer": "between",
+    }  # fmt: skip
+
+
+def _pointed(x: Sequence[float], y: Sequence[float], texts: Sequence[str], name: str, colour: str) -> Any:
+    """What is said where a pointer rests on a dot."""
     return graph_objects().Scatter(
-        x=[axis.scattered(config, trial, width=_JITTER) for config, trial, _ in trials],
-        y=[value for _, _, value in trials],
-        mode="markers", marker=look, name=escaped(name), hovertext=[said[trial] for _, trial, _ in trials],
-        hoverinfo="text",
+        x=list(x), y=list(y), mode="none", name=escaped(name), hovertext=list(texts), hoverinfo="text",
+        marker={"color": colour}, hoverlabel={"bordercolor": colour},
     )  # fmt: skip

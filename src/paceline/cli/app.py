@@ -26,6 +26,7 @@ from paceline.cli.commands.export import export
 from paceline.cli.commands.importance import importance
 from paceline.cli.commands.lineage import lineage
 from paceline.cli.commands.list import list_studies
+from paceline.cli.commands.picture import picture
 from paceline.cli.commands.plan import plan
 from paceline.cli.commands.replay import replay
 from paceline.cli.commands.report import report
@@ -51,6 +52,7 @@ app.command("importance")(importance)
 app.command("lineage")(lineage)
 app.command("schedule")(schedule)
 app.command("report")(report)
+app.command("picture")(picture)
 app.command("explain")(explain)
 app.command("replay")(replay)
 app.command("export")(export)

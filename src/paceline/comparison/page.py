@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from paceline.comparison.results import Axis, Comparison, Group, Rule
+from paceline.charts.chart import log_layout
+from paceline.comparison.results import Axis, Band, Comparison, Group, Rule
 from paceline.comparison.rules import rules
 from paceline.comparison.statistics import LEVEL, Estimate, Pair, mean_interval
 from paceline.pages import Page, escaped, graph_objects
 
 COLOURS = (
-    "#0072b2",
+    "#1f80c4",
     "#d55e00",
     "#009e73",
     "#cc79a7",
@@ -25,9 +26,9 @@ COLOURS = (
     "#7f7f7f",
     "#8c564b",
     "#9467bd",
-    "#111111",
+    "#8a8f00",
 )
-"""Okabe and Ito's, which colour-blind people tell apart, and some more."""
+"""Okabe and Ito's, which colour-blind people tell apart, with a lighter blue, and some more: seen on white and on black."""
 DASHES = ("solid", "dash", "dot", "dashdot")
 
 _TITLES: dict[Axis, str] = {
@@ -126,8 +127,8 @@ def _workers(group: Group) -> str:
 def _curves(group: Group, task: str | None, axis: Axis, rule: Rule = "max_resource") -> Any:
     go = graph_objects()
     figure = go.Figure()
-    for place, method in enumerate(group.methods):
-        curve = group.curve(method, task, axis=axis, rule=rule)
+    curves = [group.curve(method, task, axis=axis, rule=rule) for method in group.methods]
+    for place, (method, curve) in enumerate(zip(group.methods, curves, strict=True)):
         colour = COLOURS[place % len(COLOURS)]
         dash = DASHES[place // len(COLOURS) % len(DASHES)]
         name = escaped(method)
@@ -150,9 +151,24 @@ def _curves(group: Group, task: str | None, axis: Axis, rule: Rule = "max_resour
             legendgroup=name,
             hovertemplate="%{y:.4f} after %{x:.3g}<extra>" + name + "</extra>",
         )
-    figure.update_xaxes(title=_TITLES[axis], type="log")
-    figure.update_yaxes(title="mean regret", type="log")
+    # Before the first method has anything all regrets are 1, and in the logarithm that would be most of the picture.
+    first = min(_first_change(curve) for curve in curves)
+    last = max(float(curve.at[-1]) for curve in curves)
+    bands = np.concatenate([np.concatenate([curve.mean, curve.low, curve.high]) for curve in curves])
+    positive = bands[bands > 0]  # a regret of 0 has no place in the logarithm
+    figure.update_layout(
+        xaxis=log_layout(_TITLES[axis], 0.8 * first, last),
+        yaxis=log_layout("mean regret", 0.9 * positive.min(), 1.1 * positive.max())
+        if len(positive)
+        else {"title": {"text": "mean regret"}},
+    )
     return figure
+
+
+def _first_change(curve: Band) -> float:
+    """Where a curve has left its first value; its begin, if it never does."""
+    changed = np.flatnonzero(np.asarray(curve.mean) != curve.mean[0])
+    return float(curve.at[changed[0] if len(changed) else 0])
 
 
 def _clear(colour: str) -> str:

@@ -10,7 +10,6 @@ import base64
 import gzip
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -46,14 +45,6 @@ def packed(figures: Iterable[Any]) -> str:
 def compressed(text: str) -> str:
     """Text by gzip and base64. Equal texts give equal results."""
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
-
-
-@cache
-def library() -> str:
-    """plotly.js, compressed."""
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415 - an extra
-
-    return compressed(get_plotlyjs())
 
 
 def _small(part: Any, texts: dict[tuple[str, ...], int]) -> Any:  # noqa: PLR0911 - a case for each kind

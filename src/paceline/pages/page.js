@@ -1,20 +1,29 @@
 "use strict";
-// Charts that can be seen are drawn first, then the others, one at a time while the browser is idle: for print, and so
-// that nobody waits. <html data-seen> and <html data-ready> say after how many milliseconds either was done.
+// Charts that can be seen are drawn first, then the others, one at a time, so that the page can be used meanwhile: for
+// print, and so that nobody waits. <html data-seen> and <html data-ready> say after how many milliseconds either was done.
 (() => {
   const root = document.documentElement;
   const charts = [...document.querySelectorAll(".chart")];
   const isDark = matchMedia("(prefers-color-scheme: dark)");
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const text = (id) => document.getElementById(id).textContent;
+  // Only buttons that are named: plotly.js would offer to send the chart to its makers.
+  const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
+    modeBarButtons: [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]] };
   let figures = [];
   let texts = [];
 
-  async function unpacked(id) {
-    const binary = atob(text(id));
+  function decoded(encoded) {
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(encoded); // newer browsers: much faster
+    const binary = atob(encoded);
     const bytes = new Uint8Array(binary.length);
     for (let i = 0; i < binary.length; i += 1) bytes[i] = binary.charCodeAt(i);
-    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+    return bytes;
+  }
+
+  function unpacked(id) {
+    const bytes = new Blob([decoded(text(id))]);
+    return new Response(bytes.stream().pipeThrough(new DecompressionStream("gzip"))).text();
   }
 
   function restored(part) {
@@ -26,12 +35,12 @@
 
   function template() {
     const ink = colour("--ink"), soft = colour("--soft"), line = colour("--line"), panel = colour("--panel");
-    const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, zeroline: false, automargin: true,
-      exponentformat: "power", tickfont: { color: soft }, title: { standoff: 8 } };
+    const axis = { gridcolor: line, linecolor: line, zerolinecolor: line, zeroline: false, automargin: true, tickangle: 0, ticklabeloverflow: "allow",
+      exponentformat: "e", tickfont: { color: soft }, title: { standoff: 8 } };
     return { layout: {
       font: { family: getComputedStyle(document.body).fontFamily, size: 12.5, color: ink },
       title: { font: { size: 14 }, x: 0, xref: "paper", xanchor: "left" },
-      colorway: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8d91"],
+      colorway: ["#1f80c4", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8a8d91"],
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", xaxis: axis, yaxis: axis,
       margin: { l: 60, r: 20, t: 30, b: 45 }, hovermode: "closest",
       modebar: { bgcolor: "rgba(0,0,0,0)", color: soft, activecolor: colour("--accent") },
@@ -46,12 +55,12 @@
     const figure = restored(figures[numbers[select ? select.selectedIndex : 0]]);
     const layout = { ...figure.layout, template: template(), autosize: true, height: chart.clientHeight };
     chart.dataset.drawn = "yes";
-    await Plotly.react(chart, figure.data, layout, { responsive: true, displaylogo: false });
+    await Plotly.react(chart, figure.data, layout, { ...CONFIG, displayModeBar: chart.closest(".grid") ? false : "hover" });
   }
 
   const note = (name) => { root.dataset[name] = performance.now().toFixed(0); };
   const undrawn = () => charts.filter((chart) => !chart.dataset.drawn);
-  const idle = () => new Promise((done) => (window.requestIdleCallback || setTimeout)(done));
+  const others = () => new Promise((done) => setTimeout(done));
 
   function seen() {
     return new Promise((done) => {
@@ -85,7 +94,7 @@
       note("seen");
       drawWhenReached();
       for (let left = undrawn(); left.length; left = undrawn()) {
-        await idle();
+        await others();
         if (!left[0].dataset.drawn) await draw(left[0]);
       }
     }

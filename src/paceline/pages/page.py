@@ -11,14 +11,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from paceline.pages.packing import library, packed
+from paceline.pages.library import kinds_of, library
+from paceline.pages.packing import packed
 from paceline.wording import number
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
-"""No connections. `unsafe-eval` is for charts that are drawn by WebGL, whose library compiles its own functions."""
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; form-action 'none'; "
+    "base-uri 'none'"
+)
+"""No connections, and nothing that could be sent by a form."""
+
+_LONG = 25
+"""Rows of a table from which on it is scrolled by itself."""
 
 NEEDED = "The charts need JavaScript and a browser that can unpack gzip: Chrome or Edge 80, Safari 16.4, Firefox 113, or newer."
 
@@ -53,22 +60,23 @@ class Page:
         """A table, sorted by a column where its head is clicked.
 
         Args:
-            header: the columns' names.
+            header: the columns' names; a table whose columns have none has no head.
             rows: of cells: numbers, texts, or `None` for nothing. A column of numbers is aligned at the right.
             caption: above it.
         """
         kept = [list(row) for row in rows]
         sides = [_side([row[place] for row in kept]) for place in range(len(header))]
-        head = "".join(f"<th{side}>{_text(name)}</th>" for name, side in zip(header, sides, strict=True))
+        names = "".join(f"<th{side}>{_text(name)}</th>" for name, side in zip(header, sides, strict=True))
+        head = f"<thead><tr>{names}</tr></thead>" if any(header) else ""
         body = "\n".join(
             "<tr>"
             + "".join(f"<td{side}>{_cell(one)}</td>" for one, side in zip(row, sides, strict=True))
             + "</tr>"
             for row in kept
         )
+        kind = "table long" if len(kept) > _LONG else "table"
         self._body.append(
-            f'<div class="table"><table>{_caption("caption", caption)}<thead><tr>{head}</tr></thead>'
-            f"<tbody>{body}</tbody></table></div>"
+            f'<div class="{kind}"><table>{_caption("caption", caption)}{head}<tbody>{body}</tbody></table></div>'
         )
 
     def chart(self, figure: Figure, *, caption: str = "", height: int = 420, width: int = 0) -> None:
@@ -133,7 +141,7 @@ class Page:
         scripts = ""
         if self._figures:
             scripts = (
-                f'<script type="text/plain" id="library">{library()}</script>\n'
+                f'<script type="text/plain" id="library">{library(kinds_of(self._figures))}</script>\n'
                 f'<script type="text/plain" id="figures">{packed(self._figures)}</script>\n'
             )
         title, subtitle = _text(self._title), _text(self._subtitle)

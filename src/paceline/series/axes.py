@@ -68,10 +68,20 @@ class Axis(msgspec.Struct, frozen=True):
         if self.names:
             step = -(-len(self.names) // _MOST_NAMES)
             return [(float(place), self.names[place]) for place in range(0, len(self.names), step)]
-        inner = _powers(self.low, self.high) if self.is_log else _round_steps(self.low, self.high)
+        if self.low == self.high:
+            return self.marks()
         gap = 0.6 / _MOST_TICKS
-        kept = [one for one in inner if gap <= self.share(one) <= 1 - gap]
+        kept = [one for one in self._round() if gap <= self.share(one) <= 1 - gap]
         return [(one, number(one)) for one in (self.low, *kept, self.high)]
+
+    def marks(self, most: int = _MOST_TICKS) -> list[tuple[float, str]]:
+        """As `ticks`; of a number only round ones, about so many, as suits an axis whose ends are not said."""
+        return self.ticks() if self.names else [(one, number(one)) for one in self._round(most)]
+
+    def _round(self, most: int = _MOST_TICKS) -> list[float]:
+        if self.low == self.high:
+            return [self.low]
+        return _powers(self.low, self.high, most) if self.is_log else _round_steps(self.low, self.high, most)
 
 
 def axis_of(name: str, domain: Domain) -> Axis:
@@ -103,9 +113,9 @@ def resource_axis(resources: Sequence[int]) -> Axis:
     return Axis("", float(low), float(high), is_log=low > 0 and high / low >= 8)
 
 
-def short(text: str) -> str:
+def short(text: str, longest: int = _LONGEST) -> str:
     """A text that fits at a tick."""
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def _named(name: str, values: Sequence[Scalar]) -> Axis:
@@ -114,22 +124,23 @@ def _named(name: str, values: Sequence[Scalar]) -> Axis:
     return Axis(name, 0.0, float(len(values) - 1), names=names, places=places)
 
 
-def _powers(low: float, high: float) -> list[float]:
-    """Powers of ten between, or, where there are fewer than two, 1, 2 and 5 times these."""
+def _powers(low: float, high: float, most: int) -> list[float]:
+    """Powers of ten between, or, where there are fewer than three, 1, 2 and 5 times these."""
     begin, end = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    step = max(1, -(-(end - begin) // _MOST_TICKS))
+    step = max(1, -(-(end - begin) // most))
     tens = [float(f"1e{power}") for power in range(begin, end + 1, step)]
-    found = [one for one in tens if low < one < high]
-    if len(found) >= 2:
+    found = [one for one in tens if low <= one <= high]
+    if len(found) > 2:
         return found
     fine = [float(f"{lead}e{power}") for power in range(begin, end + 1) for lead in (1, 2, 5)]
-    return [one for one in fine if low < one < high]
+    finer = [one for one in fine if low <= one <= high]
+    return finer if len(finer) <= most + 1 or len(found) < 2 else found
 
 
-def _round_steps(low: float, high: float) -> list[float]:
+def _round_steps(low: float, high: float, most: int) -> list[float]:
     """Multiples of 1, 2 or 5 times a power of ten between, few of them."""
-    power = math.floor(math.log10((high - low) / _MOST_TICKS))
+    power = math.floor(math.log10((high - low) / most))
     steps = (float(f"{lead}e{power + more}") for more in (0, 1) for lead in (1, 2, 5))
-    step = next(one for one in steps if (high - low) / one <= _MOST_TICKS)
+    step = next(one for one in steps if (high - low) / one <= most)
     begin, end = math.ceil(low / step), math.floor(high / step)
-    return [float(f"{one * step:.12g}") for one in range(begin, end + 1) if low < one * step < high]
+    return [float(f"{one * step:.12g}") for one in range(begin, end + 1)]

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from paceline.schedulers.replay import Piece
+from paceline.series.axes import Axis
 from paceline.views import TrialView
 
 if TYPE_CHECKING:
     from paceline.study import Study
+
+
+CAPTION = (
+    "Time runs to the right; a row is a place in the population. An upright line is a fork: a member left its weights and "
+    "went on with those of another, which begin where the line comes from."
+)
 
 
 class Stay(msgspec.Struct, frozen=True):
@@ -83,6 +91,16 @@ def family_of(study: Study, trial: int | None = None) -> Family:
     )
     line_forks = tuple(Fork(after.start, before.row, after.row) for before, after in pairwise(line))
     return Family(tuple(stays), tuple(forks), line, line_forks)
+
+
+def schedule_axis(axis: Axis, schedules: Iterable[Sequence[Piece]]) -> Axis:
+    """The part of a hyperparameter's axis that schedules use; names are shown all."""
+    if axis.names:
+        return axis
+    found = [axis.at(piece.config) for pieces in schedules for piece in pieces if axis.name in piece.config]
+    if not found:
+        return axis
+    return msgspec.structs.replace(axis, low=min(found), high=max(found))
 
 
 def schedules_of(study: Study) -> list[list[Piece]]:

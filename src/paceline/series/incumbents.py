@@ -10,7 +10,14 @@ from paceline.series.record import Improvement, Record
 
 Over = Literal["resource", "time"]
 
+CAPTION = (
+    "The incumbent is the best result at the largest resource that any job had reached by then, so its value may become "
+    "worse where that resource rises. The dotted line is the best result at any resource, which favours luck."
+)
+
 _MOST_LEVELS = 5
+_EARLY = 0.05
+"""Of the whole: if half of the improvements come before, they are shown in the logarithm."""
 
 
 class Scale(msgspec.Struct, frozen=True):
@@ -71,6 +78,13 @@ def steps_of(
     last = improvements[-1]
     end = record.spent if over == "resource" else record.elapsed_s / time_scale(record.elapsed_s).seconds
     return [*((_x(one, record, over), one.value, one) for one in improvements), (end, last.value, last)]
+
+
+def is_early(record: Record, over: Over) -> bool:
+    """Whether improvements come so early that the logarithm is needed to tell them apart."""
+    at = sorted(_x(one, record, over) for one in record.incumbents + record.best)
+    steps = steps_of(record.best, record, over)
+    return bool(at) and at[0] > 0 and at[len(at) // 2] < _EARLY * steps[-1][0]
 
 
 def x_label(record: Record, over: Over, unit: str) -> str:

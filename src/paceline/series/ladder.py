@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from paceline.study import Study
 
 
+CAPTION = "A trial's result enters each rung that it reaches; the best of a rung go on to the next."
+
+_SPREAD = 50
+
+
 class Rung(msgspec.Struct, frozen=True):
     """Of one or several brackets.
 
@@ -63,6 +68,12 @@ def ladders(study: Study) -> list[Ladder]:
         for shape, brackets in sorted(shapes.items(), key=lambda item: -len(item[0]))
         if shape
     ]
+
+
+def is_spread(ladder: Ladder) -> bool:
+    """Whether counts differ so much that the logarithm is needed to see the small ones."""
+    counts = [n for rung in ladder.rungs for n in (rung.results, rung.promoted, rung.running) if n]
+    return bool(counts) and max(counts) / min(counts) > _SPREAD
 
 
 def _label(shape: tuple[int, ...], brackets: Sequence[BracketView], unit: str) -> str:

@@ -29,14 +29,14 @@ COLOURS: Mapping[Fate, str] = {
     Fate.FAILED: "#8f5aa8",
     Fate.RUNNING: "#009e73",
     Fate.PROMOTED: "#e69f00",
-    Fate.DONE: "#0072b2",
+    Fate.DONE: "#1f80c4",
 }
-"""After Okabe and Ito: told apart by all kinds of colour vision, on white and on black."""
+"""After Okabe and Ito, whose blue is too dark on black: told apart by all kinds of colour vision, on both."""
 
 OTHERS, CHOSEN = "#b8c4ce", "#c8102e"
 """Of everybody, and of whom a picture is about."""
 
-RAMP = ("#f0ad2c", "#e8764f", "#c9457b", "#8f37b0", "#5746c4")
+RAMP = ("#f0ad2c", "#e8764f", "#c9457b", "#8f37b0", "#6a5ad6")
 """From little to much; its lightness falls evenly."""
 
 

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from paceline.importance import Importance
 from paceline.series.axes import Axis, resource_axis
-from paceline.series.outcomes import CHOSEN, OTHERS
-from paceline.series.points import Group, Points, groups
+from paceline.series.outcomes import CHOSEN, COLOURS, Fate
+from paceline.series.points import Group, groups, points_of
 from paceline.series.value_axis import ValueAxis
 from paceline.views import TrialView
 
 if TYPE_CHECKING:
     from paceline.study import Study
 
+CAPTION = (
+    "Each line is a trial; it crosses each axis at its value, and below the axis where the hyperparameter is inactive. "
+    "Names are spread a little, to be told apart. Good trials that run together show where good values lie."
+)
+
+MOST, BEST = 300, 60
+"""Lines that are drawn, and how many of them are the best: more hide each other."""
+
 ABSENT = -0.09
 """Where a hyperparameter is drawn that is inactive, in shares of an axis."""
 
-STRENGTHS = {"the other 75 %": (OTHERS, 0.6, 0.30), "the next 20 %": ("#e69f00", 0.8, 0.45),
-             "the best 5 %": ("#0072b2", 1.0, 0.75)}  # fmt: skip
+STRENGTHS = {"the other 75 %": ("#97a3af", 0.7, 0.40), "the next 20 %": (COLOURS[Fate.PROMOTED], 0.8, 0.50),
+             "the best 5 %": (COLOURS[Fate.DONE], 1.0, 0.75)}  # fmt: skip
 """Of each group: colour, width of its lines, and how little of what lies under them can be seen."""
 
 INCUMBENT = CHOSEN, 2.6, 1.0
 """The same of the incumbent."""
 
 _JITTER = 0.22
+_STAGGERED = 7
 
 
 class Upright(msgspec.Struct, frozen=True):
@@ -57,16 +68,24 @@ class Parallel(msgspec.Struct, frozen=True):
         uprights: from left to right: the resource, the hyperparameters, the value.
         bundles: the worst group first.
         incumbent: the incumbent's line, if it is among those drawn.
+        note: what was left out.
     """
 
     uprights: tuple[Upright, ...]
     bundles: tuple[Bundle, ...]
     incumbent: tuple[TrialView, tuple[float, ...]] | None
+    note: str
 
 
-def parallel_of(study: Study, points: Points) -> Parallel | None:
-    """Of a study's points; `None` where there are none."""
-    if not points.trials or points.value_axis is None:
+def parallel_of(study: Study, judged: Importance | None) -> Parallel | None:
+    """Of a study; `None` where no trial has a finite value, or there is nothing but constants.
+
+    Args:
+        study: the study.
+        judged: which hyperparameters matter, for the order of the axes.
+    """
+    points = points_of(study, judged, most=MOST, best=BEST)
+    if not points.trials or points.value_axis is None or not points.axes:
         return None
     resource = resource_axis([view.resource for view in points.trials])
     heights = {view.id: _heights(view, points.axes, resource, points.value_axis) for view in points.trials}
@@ -76,15 +95,23 @@ def parallel_of(study: Study, points: Points) -> Parallel | None:
     ]
     value = Axis("", points.value_axis.low, points.value_axis.high, is_log=points.value_axis.is_log)
     uprights = (
-        Upright(f"{study.unit}s", _ticks(resource), has_absent=False),
-        *(Upright(axis.name, _ticks(axis), there) for axis, there in zip(points.axes, absent, strict=True)),
-        Upright(study.ledger.objective.metric, _ticks(value), has_absent=False),
+        Upright(f"{study.unit}s", _at_shares(resource, resource.ticks()), has_absent=False),
+        *(
+            Upright(axis.name, _at_shares(axis, axis.ticks()), there)
+            for axis, there in zip(points.axes, absent, strict=True)
+        ),
+        Upright(study.ledger.objective.metric, _at_shares(value, value.marks()), has_absent=False),
     )
     bundles = tuple(
         Bundle(group, tuple(heights[view.id] for view in group.trials)) for group in groups(points, study)
     )
     best = next((view for view in points.trials if view.id == points.incumbent), None)
-    return Parallel(uprights, bundles, None if best is None else (best, heights[best.id]))
+    return Parallel(uprights, bundles, None if best is None else (best, heights[best.id]), points.note)
+
+
+def is_high(picture: Parallel, place: int) -> bool:
+    """Whether an axis's name stands above those of its neighbours: with many axes there is no room beside them."""
+    return len(picture.uprights) > _STAGGERED and place % 2 == 1
 
 
 def _heights(
@@ -100,5 +127,5 @@ def _heights(
     )
 
 
-def _ticks(axis: Axis) -> tuple[tuple[float, str], ...]:
-    return tuple((axis.share(position), label) for position, label in axis.ticks())
+def _at_shares(axis: Axis, ticks: Iterable[tuple[float, str]]) -> tuple[tuple[float, str], ...]:
+    return tuple((axis.share(position), label) for position, label in ticks)

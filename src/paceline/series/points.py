@@ -65,20 +65,22 @@ class Points(msgspec.Struct, frozen=True):
     note: str
 
 
-def points_of(study: Study, judged: Importance | None) -> Points:
+def points_of(study: Study, judged: Importance | None, *, most: int = MOST, best: int = BEST) -> Points:
     """The trials of a study as points.
 
     Args:
         study: the study.
         judged: which hyperparameters matter, for the order of the axes.
+        most: trials that are drawn ...
+        best: ... and how many of them are the best.
     """
     views = study.trials
     finite = [view for view in views if view.value is not None]
     maximize = study.ledger.objective.maximize
-    chosen = thinned(finite, maximize=maximize, most=MOST, best=BEST)
+    chosen = thinned(finite, maximize=maximize, most=most, best=best)
     axes = axes_of(study.space, judged)
     axis = value_axis((view.value for view in chosen.trials), maximize=maximize)
-    best = study.incumbent
+    incumbent = study.incumbent
     notes = [
         chosen.note,
         "" if axis is None else axis.note,
@@ -89,7 +91,7 @@ def points_of(study: Study, judged: Importance | None) -> Points:
         trials=chosen.trials,
         axes=tuple(axes[:MOST_AXES]),
         value_axis=axis,
-        incumbent=None if best is None else best.trial,
+        incumbent=None if incumbent is None else incumbent.trial,
         note=" ".join(note for note in notes if note),
     )
 

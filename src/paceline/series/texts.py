@@ -1,9 +1,18 @@
-"""What is said of a trial where a pointer rests on it."""
+"""What is said of a trial where a pointer rests on it, and where there is nothing to be seen."""
 
 from __future__ import annotations
 
 from paceline.views import TrialView
 from paceline.wording import count, number, scalar_text
+
+NO_TRIAL = "No trial has been created yet."
+NO_REPORT = "No trial has reported anything yet."
+NO_VALUE = "No trial has reported a finite value yet."
+NO_RUNGS = "The scheduler of this study has no rungs: it promotes nobody."
+NOTHING_TO_COMPARE = (
+    "There is nothing to compare: no trial with a finite value, or no hyperparameter that varies."
+)
+"""What stands where there is no picture."""
 
 _MOST_LINES = 14
 

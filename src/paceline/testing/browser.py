@@ -83,6 +83,7 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Network"):
             self._call(f"{domain}.enable")
+        self._call("Performance.enable", timeDomain="threadTicks")
         self.resize(width, height)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
@@ -115,9 +116,15 @@ class Browser:
             raise BrowserError(answer["exceptionDetails"]["exception"].get("description", "an exception"))
         return answer["result"].get("value")
 
-    def screenshot(self, file: Path, *, whole: bool = False) -> None:
-        """Save what is seen as png; the whole page, if asked for."""
-        picture = self._call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+    @property
+    def worked_s(self) -> float:
+        """Processor seconds of the page's own thread since it was opened; other programs do not count."""
+        found = self._call("Performance.getMetrics")["metrics"]
+        return float(next(one["value"] for one in found if one["name"] == "TaskDuration"))
+
+    def screenshot(self, file: Path) -> None:
+        """Save what is seen as png."""
+        picture = self._call("Page.captureScreenshot", format="png")
         file.write_bytes(base64.b64decode(picture["data"]))
 
     @property

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from paceline import pictures
 from paceline.cli.files import Force
 from paceline.cli.options import DEFAULT_STORAGE, AsJson, StorageUrl, StudyName
 from paceline.cli.output import Table, answer
 from paceline.cli.pictures import OfTrial, Picture, draw
 from paceline.cli.studies import loaded
 from paceline.lineage import Descent
-from paceline.pictures import lineage_picture
 from paceline.space import Scalar
 from paceline.views import TrialView
 from paceline.wording import scalar_text
@@ -38,7 +38,7 @@ def lineage(
             line = {piece.trial for piece in found.schedule(trial)} | {trial}
             descents = [descent for descent in descents if descent.trial in line]
         if picture is not None:
-            draw(picture, lambda: lineage_picture(found, trial), is_forced=force)
+            draw(picture, lambda: pictures.lineage(found, trial), is_forced=force)
         answer(descents, [_table(descents, views)], as_json=as_json)
 
 

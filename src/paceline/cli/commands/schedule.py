@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from paceline import pictures
 from paceline.cli.files import Force
 from paceline.cli.options import DEFAULT_STORAGE, AsJson, StorageUrl, StudyName
 from paceline.cli.output import Block, Facts, Table, answer
 from paceline.cli.pictures import OfTrial, Picture, draw
 from paceline.cli.studies import loaded
-from paceline.pictures import schedule_picture
 
 
 def schedule(
@@ -28,7 +28,7 @@ def schedule(
         chosen = trial if trial is not None or incumbent is None else incumbent.trial
         pieces = found.schedule(chosen)
         if picture is not None:
-            draw(picture, lambda: schedule_picture(found, chosen), is_forced=force)
+            draw(picture, lambda: pictures.schedule(found, chosen), is_forced=force)
         names = found.space.names
         rows = [
             (piece.start, piece.stop, piece.trial, *(piece.config.get(name) for name in names))
