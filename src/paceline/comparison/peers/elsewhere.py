@@ -62,8 +62,8 @@ class ElsewhereSettings(PeerSettings, frozen=True, kw_only=True):
             SettingError: the variable is not set, or names something else.
         """
         hint = (
-            f"Run: make {self.stamp}, then {self.variable}={self.stamp}/bin/python paceline compare ... "
-            f"{self.library} needs versions of its own."
+            f"{self.library} needs versions of its own. In Paceline's checkout run: make {self.stamp}, then "
+            f"{self.variable}={self.stamp}/bin/python paceline compare ..."
         )
         named = os.environ.get(self.variable)
         if not named:
