@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import tempfile
 from typing import Any, ClassVar, Literal
@@ -58,8 +59,8 @@ class SMAC(PeerSettings, frozen=True, kw_only=True, tag=True):
         return (
             f"SMAC3's {what}; all else as it is by default, except that it takes losses for deterministic: trials have no "
             f"seed that it could vary. Its initial design is sized for {self.n_trials} trials, since it is not told how "
-            "long the run will be. A failure is a crash that cost as much as the worst loss so far: no model can be fitted "
-            "to its default, infinity."
+            "long the run will be. A failure is a crash that cost as much as the worst loss so far: with its default, infinity, "
+            "what its models are fitted to is not a number."
         )
 
 
@@ -137,4 +138,5 @@ def _library() -> tuple[Any, Any]:
         raise SettingError(
             "method", "smac", expected="SMAC3 to be installed", hint="Run: pip install 'paceline[peers]'."
         ) from error
+    logging.getLogger("smac").setLevel(logging.ERROR)
     return smac, joblib

@@ -6,6 +6,7 @@ A trial reports at our rungs, which are its scheduler's, and at R; the scheduler
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, TypeVar
@@ -165,4 +166,5 @@ def _library() -> Any:
             expected="Syne Tune to be installed",
             hint="Run: pip install 'paceline[peers]'.",
         ) from error
+    logging.getLogger("syne_tune").setLevel(logging.ERROR)  # it warns of each failure
     return syne_tune
