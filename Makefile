@@ -77,8 +77,20 @@ experiment: .make/experiments ## one of the papers' experiments: make experiment
 
 experiments: .make/experiments ## all of them, with PACELINE_DATA: the evidence for docs/results.md (three hours)
 	$(BIN)/python experiments/run.py --all
+
 tables: .make/compare ## benchmarks that are trained here, once: networks and support vector machines (15 minutes)
 	$(BIN)/paceline tables --all
+
+# Peers that run in an environment of their own are told of it by these variables.
+ELSEWHERE := PACELINE_HPBANDSTER_PYTHON=.make/hpbandster/bin/python PACELINE_DEHB_PYTHON=.make/dehb/bin/python
+
+compare-peers: .make/bench .make/hpbandster .make/dehb ## other libraries' optimizers beside ours on four tasks in PACELINE_DATA, 5 seeds (30 minutes)
+	$(ELSEWHERE) $(BIN)/paceline compare random asha bohb syne-tune-asha syne-tune-bohb syne-tune-bore hpbandster-bohb \
+		smac-hyperband smac-blackbox dehb --benchmark counting_ones/4 --benchmark lcbench/146212 --benchmark rbv2_xgboost/54 \
+		--benchmark taskset/imdb_patch32_GRU64_avg_bs128 --seeds 5 --budget 20 --cache .make/runs --output .make/compare-peers --force
+
+test-peers: .make/bench .make/hpbandster .make/dehb ## the tests of the peers, none skipped
+	$(ELSEWHERE) PACELINE_NO_SKIPS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/comparison
 
 honesty: .make/compare ## is a comparison honest: a method with itself, and one with a handicap, 100 times (15 minutes)
 	$(BIN)/python benchmarks/honesty.py
@@ -116,11 +128,12 @@ clean: ## remove what these commands made
 .make/bench: .make/venv pyproject.toml constraints.txt
 	$(PIP) --editable '.[test,peers]' && touch $@
 
-# HpBandSter needs older versions of what Paceline needs: an environment of its own.
-.make/hpbandster: .make/venv benchmarks/hpbandster.txt
+# HpBandSter and DEHB need older versions of what Paceline needs: an environment of its own for each.
+.make/hpbandster .make/dehb: .make/%: .make/venv benchmarks/%.txt
 	$(PYTHON) -m venv --clear $@
-	$@/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/hpbandster.txt || { rm -r $@; false; }
+	$@/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/$*.txt || { rm -r $@; false; }
 	touch $@
 
 .PHONY: help demo test check format docs claims populations population-toy faults forks bench suggestions counting-ones \
-	real-data population-rl population-gan population-sequence compare-quick tables experiment experiments honesty million whatif clean
+	real-data population-rl population-gan population-sequence compare-quick compare-peers test-peers tables experiment \
+	experiments honesty million whatif clean

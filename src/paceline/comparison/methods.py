@@ -134,7 +134,7 @@ METHODS: Mapping[str, Method] = {
     },
     **{name: Method(name, lambda _, peer=peer: peer) for name, peer in PEERS.items()},  # type: ignore[misc]
 }
-"""By name: ours, and the peers' that the extra `peers` holds."""
+"""By name: ours, and the peers': their libraries are missed when one is made, not before."""
 
 
 def method(text: str) -> Method:

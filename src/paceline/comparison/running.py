@@ -182,7 +182,7 @@ def _cells(
 def _made(entrant: Method, benchmark_: Benchmark) -> AnySettings:
     settings = entrant.make(benchmark_)
     if isinstance(settings, PeerSettings):
-        settings.make(benchmark_, seed=0, workers=1)  # a library that is missing is missed now
+        settings.make(benchmark_, seed=0, workers=1).close()  # a library that is missing is missed now
     return settings
 
 

@@ -41,12 +41,22 @@ class Peer(ABC):
     def tell(self, work: Work, loss: float) -> Work | None:
         """Take in a result, NaN for a training that failed; what the same worker does next, or `None` if it is free."""
 
+    @property
+    def elsewhere_s(self) -> float:
+        """Processor seconds that its answers have taken in other processes so far, beside this one's."""
+        return 0.0
+
+    def close(self) -> None:
+        """Let go of what it holds outside of this process's memory. It is not asked any more."""
+
 
 class PeerSettings(Settings, frozen=True, kw_only=True):
     """Chooses a peer; `make` sets it to work."""
 
     library: ClassVar[str]
     """The distribution's name."""
+    others: ClassVar[tuple[str, ...]] = ()
+    """Distributions that its results depend on too."""
 
     @abstractmethod
     def make(self, benchmark: Benchmark, *, seed: int, workers: int) -> Peer:
@@ -61,8 +71,8 @@ class PeerSettings(Settings, frozen=True, kw_only=True):
         """What it is, and which of its settings are not the library's defaults, in a sentence or two."""
 
     def versions(self) -> Mapping[str, str]:
-        """The library's, as it is installed."""
+        """The library's and those of `others`, as they are installed."""
         try:
-            return {self.library: version(self.library)}
+            return {name: version(name) for name in (self.library, *self.others)}
         except PackageNotFoundError:
             return {self.library: "not installed"}

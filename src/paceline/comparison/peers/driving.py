@@ -55,7 +55,7 @@ def drive(
     units: int = 0,
     straggler_sd: float = 0.0,
 ) -> Driven:
-    """Run a peer until its time is over and its resource is spent, whichever is later.
+    """Run a peer until its time is over and its resource is spent, whichever is later, and close it.
 
     Args:
         peer: the optimizer.
@@ -74,10 +74,17 @@ def drive(
     def is_over() -> bool:
         return executor.now() >= seconds and run.spent >= units
 
+    try:
+        return _driven(run, executor, is_over)
+    finally:
+        peer.close()
+
+
+def _driven(run: _Run, executor: SimulatedExecutor, is_over: Callable[[], bool]) -> Driven:
     while True:
-        while run.n_free and not is_over() and (work := run.timed(peer.ask)) is not None:
+        while run.n_free and not is_over() and (work := run.timed(run.peer.ask)) is not None:
             run.begin(work)
-        if run.n_free == workers:
+        if run.n_free == executor.slots:
             return Driven(run.entries, run.overheads)
         news: list[ExecutorEvent] = []
         executor.wait(news.extend, None)
@@ -91,7 +98,7 @@ class _Run:
     def __init__(
         self, peer: Peer, executor: SimulatedExecutor, objective: Objective, benchmark: Benchmark
     ) -> None:
-        self._peer = peer
+        self.peer = peer
         self._executor = executor
         self._objective = objective
         self._space = benchmark.space
@@ -109,9 +116,9 @@ class _Run:
 
     def timed(self, answer: Callable[[], T]) -> T:
         """A peer's answer, whose time is its overhead."""
-        began = time.process_time()
+        began = time.process_time() + self.peer.elsewhere_s
         found = answer()
-        self._overhead += time.process_time() - began
+        self._overhead += time.process_time() + self.peer.elsewhere_s - began
         return found
 
     def begin(self, work: Work) -> None:
@@ -146,7 +153,7 @@ class _Run:
             self.n_free += 1
             work, loss = self._at_work.pop(event.job), self._losses.pop(event.job)
             following = self.timed(
-                lambda: self._peer.tell(work, loss if loss < float("inf") else float("nan"))
+                lambda: self.peer.tell(work, loss if loss < float("inf") else float("nan"))
             )
             if following is not None and not is_over:
                 self.begin(following)
