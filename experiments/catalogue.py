@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import bayesian_networks
 import claims_rungs
 import claims_speed
 import claims_stragglers
+import convolutions
 import counting_ones
+import language
 import population_claims
 import population_replay
 import population_toy
+import ppo
 from evidence import Finding, Lab
 from experiment import Experiment
 
@@ -113,6 +117,33 @@ _ALL = (
         page="model-based.md",
     ),
     Experiment(
+        "bayesian-networks",
+        "A Bayesian neural network",
+        f"{BOHB}, 5",
+        bayesian_networks.bayesian_networks,
+        "the steps of four sweeps of Hyperband, 60 chains of 1,000 steps, on one worker",
+        10,
+        "TODO",
+    ),
+    Experiment(
+        "ppo",
+        "Reinforcement learning, where more resource is more repetitions",
+        f"{BOHB}, 5",
+        ppo.ppo,
+        "the repetitions of six sweeps of Hyperband, on one worker",
+        10,
+        "TODO",
+    ),
+    Experiment(
+        "convolutions",
+        "A convolutional network beside its default hyperparameters",
+        f"{BOHB}, 5",
+        convolutions.convolutions,
+        "the epochs of three sweeps of Hyperband, on 19 workers",
+        10,
+        "TODO",
+    ),
+    Experiment(
         "wrong-promotions",
         "Promotions that turn out to be wrong",
         f"{ASHA}, 3.3",
@@ -181,6 +212,15 @@ _ALL = (
         3,
         "losses are made up, with a rank correlation of 0.8 between the lowest and the highest rung",
         page="claims.md",
+    ),
+    Experiment(
+        "language",
+        "A language model, beside population based training",
+        f"{ASHA}, 4.3",
+        language.language,
+        "16 workers for a virtual time of 128, in which each makes 128 passes through the text",
+        10,
+        "TODO",
     ),
 )
 
