@@ -20,6 +20,7 @@ import ppo_training
 import trained_search
 from bayesian_training import Chains, Moments, Posterior
 from convolutions_training import DEFAULT, Images
+from evidence import Lab
 from language_training import ALPHABET, HIDDEN, Parameters, Sentences, Tape, gradient_of
 from population_networks import Adam
 from ppo_training import Policies, Policy, episodes_needed, first_streak
@@ -330,3 +331,21 @@ def test_all_methods_of_a_comparison_have_a_row():
     table = trained_search.comparison("title", terms, found)
     assert [row[0] for row in table.rows] == ["BOHB", "random"]
     assert all(len(row) == len(table.header) for row in table.rows)
+
+
+# The experiments -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["bayesian-networks", "ppo", "convolutions", "language"])
+def test_each_experiment_can_be_measured(name, monkeypatch):
+    from catalogue import EXPERIMENTS
+
+    monkeypatch.setattr(ppo_training, "CAP", 24)
+    monkeypatch.setattr(bayesian_training, "KEPT", 4)
+    monkeypatch.setattr(language_training, "UNIT", 128)
+    monkeypatch.setattr(language_training, "LENGTH", 10)
+    found = EXPERIMENTS[name].measure(Lab(quick=True))
+    assert found.verdicts
+    assert not any(verdict.must_hold for verdict in found.verdicts)
+    for table in found.tables:
+        assert all(len(row) == len(table.header) for row in table.rows)
