@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import bayesian_networks
 import claims_rungs
 import claims_speed
 import claims_stragglers
+import convolutions
 import counting_ones
 import five_hundred
 import honesty
+import language
 import networks
 import population_claims
 import population_replay
 import population_toy
+import ppo
 import real_curves
 import support_vectors
 import workers
@@ -153,6 +157,37 @@ _ALL = (
         needs=("tables",),
     ),
     Experiment(
+        "bayesian-networks",
+        "A Bayesian neural network",
+        f"{BOHB}, 5",
+        bayesian_networks.bayesian_networks,
+        "the steps of four sweeps of Hyperband, which are 60 full chains, on one worker",
+        10,
+        "diabetes data (442 rows) for those of the paper; 37 to 1,000 steps for 300 to 10,000, and 16 to 64 units for 16 to "
+        "512; as in the authors' code, each evaluation is a chain of its own, paid in full",
+    ),
+    Experiment(
+        "ppo",
+        "Reinforcement learning, where more resource is more repetitions",
+        f"{BOHB}, 5",
+        ppo.ppo,
+        "the repetitions of five sweeps of Hyperband, 315, on one worker",
+        10,
+        "at most 400 episodes of 100 steps for 3,000 of 200, so that a repetition is over when 20 episodes in a row have lasted "
+        "100 steps; batches of 8 to 64 episodes for 8 to 256; 8 to 64 units for 8 to 128; 15 brackets for 16. Policy and value "
+        "share a network; a promotion adds to the repetitions that were made",
+    ),
+    Experiment(
+        "convolutions",
+        "A convolutional network beside its default hyperparameters",
+        f"{BOHB}, 5",
+        convolutions.convolutions,
+        "the epochs of two sweeps of Hyperband, which are 25 full trainings, on 19 workers",
+        10,
+        "digits of 8 by 8 pixels, 400 to learn from, for CIFAR-10; two convolutions for a residual network; 2, 6, 18 and 54 "
+        "epochs for 22, 66, 200 and 600, at a constant learning rate; cutout to half sides of 3 for 10; 8 brackets for 16",
+    ),
+    Experiment(
         "one-worker",
         "One worker, on surrogates of real curves",
         f"{ASHA}, 4.1",
@@ -182,6 +217,16 @@ _ALL = (
         4,
         "six tables of TaskSet in place of architectures of DARTS",
         needs=("data",),
+    ),
+    Experiment(
+        "language",
+        "A language model, beside population based training",
+        f"{ASHA}, 4.3",
+        language.language,
+        "16 workers for a virtual time of 160, in which each trains 160 units",
+        10,
+        "sentences by a small grammar for a treebank, 48 gated units for the DropConnect LSTM; 64 units of resource at most, "
+        "each 1,024 characters; perplexity is per character, and its floor is near 1.6: 2 % of it are more than they seem",
     ),
     Experiment(
         "five-hundred-workers",
