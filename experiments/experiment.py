@@ -70,11 +70,19 @@ class Resources(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What an experiment has shown, and with what."""
+    """What an experiment has shown, and with what.
+
+    Args:
+        name: of the experiment.
+        finding: verdicts and figures.
+        resources: `None` where what was measured for another page, before experiments had names, was taken from there.
+        versions: of what it was measured with.
+        is_quick: whether it was a look only.
+    """
 
     name: str
     finding: Finding
-    resources: Resources
+    resources: Resources | None
     versions: dict[str, str]
     is_quick: bool = False
 

@@ -34,12 +34,14 @@ def _summary(chosen: list[tuple[Experiment, Result]], missing: list[str]) -> Ite
 
 def _sections(chosen: list[tuple[Experiment, Result]]) -> Iterator[str]:
     for it, result in chosen:
-        took = result.resources
         yield f"### {it.name}\n\n{it.title}. {it.source}.\n"
         yield f"- Measured by `{it.command}`{_needs(it)}."
         yield f"- Every run: {it.spends}."
         yield f"- Scaled down, or ours: {it.scaled or 'nothing'}."
-        yield f"- It took {_duration(took.processor_s)} of processors in all, {took.processes} at once."
+        if (took := result.resources) is not None:
+            yield f"- It took {_duration(took.processor_s)} of processors in all, {took.processes} at once."
+        else:
+            yield "- The verdicts are those of the page below, where they were measured before experiments had names."
         if it.page:
             yield f"- The figures behind the verdicts: [{it.page.removesuffix('.md')}]({it.page})."
         yield ""

@@ -80,8 +80,10 @@ def _print(it: Experiment, result: Result) -> None:
     for table in result.finding.tables:
         print(as_text(table, width))
     print(as_text(verdict_table(f"{it.name}: {it.title}", result.finding.verdicts), width))
-    took = result.resources
-    print(f"{took.processor_s:.0f} s of the processor, {took.wall_s:.0f} s with {took.processes} processes")
+    if (took := result.resources) is not None:
+        print(
+            f"{took.processor_s:.0f} s of the processor, {took.wall_s:.0f} s with {took.processes} processes"
+        )
 
 
 if __name__ == "__main__":
