@@ -194,7 +194,7 @@ _ALL = (
         workers.one_worker,
         "100 full trainings' worth of time, random search 1,200",
         10,
-        "six data sets of lcbench and curves by a formula in place of two networks on images; no PBT, because curves "
+        "four data sets of lcbench and curves by a formula in place of two networks on images; no PBT, because curves "
         "cannot say what copied weights would do",
         needs=("data",),
     ),

@@ -1,6 +1,6 @@
 """One worker and 25: ASHA beside synchronous and full-resource methods, on surrogates of real learning curves.
 
-The paper's tasks are two networks on images; ours are six data sets of `lcbench` and curves by a formula. η = 4 as in the
+The paper's tasks are two networks on images; ours are four data sets of `lcbench` and curves by a formula. η = 4 as in the
 paper, 3 for BOHB as in its own. PBT is not among them: a table of curves cannot say what copied weights would do.
 """
 
@@ -35,9 +35,7 @@ ONE_IN = 300
 TASKS = (
     "lcbench/146212",
     "lcbench/167181",
-    "lcbench/167185",
     "lcbench/168331",
-    "lcbench/168910",
     "lcbench/189862",
     "crossing/256",
 )
