@@ -232,7 +232,7 @@ def _exemplified(study: Study, file: Path, folder: Path) -> None:
     if study.name == "agents":
         _part(file, "Schedules", 720, folder / "report-schedules.png")
         return
-    _part(file, "Slices", 790, folder / "report-slices.png")
+    _part(file, "Slices", 745, folder / "report-slices.png")
     pictures.curves(study).savefig(folder / "curves.png", dpi=90)
 
 

@@ -8,8 +8,8 @@
   const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
   const text = (id) => document.getElementById(id).textContent;
   // Only buttons that are named: plotly.js would offer to send the chart to its makers.
-  const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "",
-    modeBarButtons: [["toImage"], ["zoom2d", "pan2d", "resetScale2d"]] };
+  const CONFIG = { responsive: true, displaylogo: false, showSendToCloud: false, plotlyServerURL: "" };
+  const ZOOM = ["zoom2d", "pan2d", "resetScale2d"];
   let figures = [];
   let texts = [];
 
@@ -55,7 +55,9 @@
     const figure = restored(figures[numbers[select ? select.selectedIndex : 0]]);
     const layout = { ...figure.layout, template: template(), autosize: true, height: chart.clientHeight };
     chart.dataset.drawn = "yes";
-    await Plotly.react(chart, figure.data, layout, { ...CONFIG, displayModeBar: chart.closest(".grid") ? false : "hover" });
+    const modeBarButtons = layout.xaxis?.fixedrange ? [["toImage"]] : [["toImage"], ZOOM];
+    const displayModeBar = chart.closest(".grid") ? false : "hover"; // no room for it on a small chart
+    await Plotly.react(chart, figure.data, layout, { ...CONFIG, modeBarButtons, displayModeBar });
   }
 
   const note = (name) => { root.dataset[name] = performance.now().toFixed(0); };
