@@ -21,7 +21,7 @@ from scipy.stats import rankdata, spearmanr
 from paceline.benchmarks.trained import RECIPES, make, state
 
 LOW = (0.02, 0.1, 1 / 3)
-"""Shares of the full resource."""
+"""Shares of the full resource; the nearest column counts."""
 
 
 def main() -> None:
@@ -74,7 +74,8 @@ def _correlations() -> Table:
         table = _read(name)
         is_lost = np.isnan(table["valid"])
         valid, test = (np.where(is_lost, np.inf, table[part]) for part in ("valid", "test"))
-        columns = [np.searchsorted(table["resources"], share * table["resources"][-1]) for share in LOW]
+        resources = table["resources"]
+        columns = [np.abs(resources - share * resources[-1]).argmin() for share in LOW]
         better = valid[:, -1] <= np.median(valid[:, -1])
         rows.append(
             (
