@@ -11,7 +11,7 @@ from paceline import Categorical, Constant, Constraint, Float, Integer, Ordinal,
 from paceline.benchmarks import Benchmark
 from paceline.comparison.peers import drive
 from paceline.comparison.peers.children import configspaces, serving
-from paceline.comparison.peers.elsewhere import Child, ElsewhereSettings
+from paceline.comparison.peers.elsewhere import Child, NamedSettings
 from paceline.comparison.peers.spaces import describe, read
 from paceline.comparison.peers.trials import Trials
 from paceline.errors import SettingError
@@ -61,7 +61,7 @@ class Line(Benchmark):
         return float(resource)
 
 
-class Counting(ElsewhereSettings, frozen=True, kw_only=True, tag=True):
+class Counting(NamedSettings, frozen=True, kw_only=True, tag=True):
     """A library that counts."""
 
     library: ClassVar[str] = "msgspec"  # any that is there

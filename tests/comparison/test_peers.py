@@ -12,8 +12,8 @@ import pytest
 
 from paceline import Categorical, Constant, Float, Integer, Ordinal, Space
 from paceline.benchmarks import Benchmark
-from paceline.comparison.peers import PEERS, PeerSettings, drive
-from paceline.comparison.peers.elsewhere import ElsewhereSettings
+from paceline.comparison.peers import PEERS, SMAC, PeerSettings, drive
+from paceline.comparison.peers.elsewhere import NamedSettings
 from paceline.errors import SettingError
 from paceline.events import JobEnded, JobIssued, Reported, TrialCreated
 from paceline.schedulers.rungs import rung_resources
@@ -21,8 +21,8 @@ from paceline.schedulers.rungs import rung_resources
 NO_SKIPS = os.environ.get("PACELINE_NO_SKIPS") == "1"
 BRACKETS = ("hpbandster-bohb", "dehb")
 """Those whose brackets are HpBandSter's."""
-SECONDS = {"syne-tune-bore": 16.0, "smac-hyperband": 24.0, "smac-blackbox": 75.0}
-"""Of virtual time: less for those that think for long, and more where a model comes after the 25th full training only."""
+SECONDS = {"syne-tune-bore": 14.0, "smac-hyperband": 24.0}
+"""Of virtual time, for those that think for long."""
 DEFAULT_SECONDS = 40.0
 
 
@@ -192,6 +192,19 @@ def test_budgets_of_brackets_are_rounded(name):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_smac_has_a_model_after_its_initial_design():
+    """It is a quarter of the trials that SMAC is told of, 4 or 25."""
+    _needs("smac-blackbox")
+    configs = []
+    for n_trials in (16, 100):
+        peer = SMAC(facade="black_box", n_trials=n_trials).make(Bowl(), seed=0, workers=2)
+        driven = drive(peer, Bowl(), workers=2, seed=0, seconds=36.0)
+        configs.append([event.trial.config for _, event in driven.entries if isinstance(event, TrialCreated)])
+    assert configs[0][4:8] != configs[1][4:8]
+    assert min(map(len, configs)) >= 8
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_what_hpbandster_promotes_is_the_best_of_its_rung():
     driven = _run("hpbandster-bohb", Bowl(fails=False), workers=1, seconds=30.0)
     losses, promoted = {}, []
@@ -205,7 +218,7 @@ def test_what_hpbandster_promotes_is_the_best_of_its_rung():
 
 @pytest.mark.filterwarnings("ignore")
 def test_syne_tune_stops_what_is_not_among_the_best_third():
-    driven = _run("syne-tune-asha", Bowl(fails=False), workers=1)
+    driven = _run("syne-tune-asha", Bowl(fails=False), workers=1, seconds=60.0)
     losses, trials = [], []
     for (_, one), (_, following) in pairwise(driven.entries[:-1]):
         if isinstance(one, JobEnded) and trials[-1][1] == 1:
@@ -220,10 +233,10 @@ def test_syne_tune_stops_what_is_not_among_the_best_third():
     assert len(trials) > 20
 
 
-@pytest.mark.parametrize("name", [name for name, it in PEERS.items() if isinstance(it, ElsewhereSettings)])
+@pytest.mark.parametrize("name", [name for name, it in PEERS.items() if isinstance(it, NamedSettings)])
 def test_without_its_interpreter_a_peer_says_how_to_make_it(name, monkeypatch):
     variable = PEERS[name].variable
-    for value in (None, "/nowhere/python", sys.executable):
+    for value in (None, "/nowhere/python", sys.executable):  # this one has no such library either
         if value is None:
             monkeypatch.delenv(variable, raising=False)
         else:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from paceline.benchmarks import Benchmark
-from paceline.comparison.peers.elsewhere import ElsewhereSettings
+from paceline.comparison.peers.elsewhere import NamedSettings
 from paceline.errors import SettingError
 from paceline.settings import at_least
 
 
-class DEHB(ElsewhereSettings, frozen=True, kw_only=True, tag=True):
+class DEHB(NamedSettings, frozen=True, kw_only=True, tag=True):
     """The optimizer of that name.
 
     Args:

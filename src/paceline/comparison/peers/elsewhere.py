@@ -1,6 +1,7 @@
 """Peers in an interpreter of their own: a library that needs older versions of what Paceline needs, at a pipe's other end.
 
-An environment variable names the interpreter. `children` has what runs there; the messages are in `children/serving.py`.
+An environment variable names it, or it is this one in a process of its own. `children` has what runs there; the messages
+are in `children/serving.py`.
 The processor seconds of the other process count as the peer's, as if it had run here.
 """
 
@@ -33,10 +34,6 @@ _PATIENCE_S = 10.0
 class ElsewhereSettings(PeerSettings, frozen=True, kw_only=True):
     """Chooses a peer that runs in an interpreter of its own."""
 
-    variable: ClassVar[str]
-    """The environment variable that names it."""
-    stamp: ClassVar[str]
-    """What `make` calls its environment."""
     child: ClassVar[str]
     """The file in `children`."""
     others: ClassVar[tuple[str, ...]]
@@ -55,32 +52,52 @@ class ElsewhereSettings(PeerSettings, frozen=True, kw_only=True):
             SettingError: the library has no such task.
         """
 
+    @abstractmethod
+    def python(self) -> str | None:
+        """The interpreter, if one is named; whether the library is there is another question."""
+
+    @abstractmethod
+    def missing(self) -> SettingError:
+        """What to say where there is no interpreter with the library."""
+
     def interpreter(self) -> str:
         """The Python that has the library.
 
         Raises:
-            SettingError: the variable is not set, or names something else.
+            SettingError: there is none.
         """
-        hint = (
-            f"{self.library} needs versions of its own. In Paceline's checkout run: make {self.stamp}, then "
-            f"{self.variable}={self.stamp}/bin/python paceline compare ..."
-        )
-        named = os.environ.get(self.variable)
-        if not named:
-            raise SettingError(
-                self.variable, named, expected=f"the Python of an environment with {self.library}", hint=hint
-            )
-        if self.library not in _versions(named, (self.library, *self.others)):
-            raise SettingError(
-                self.variable, named, expected=f"a Python that has {self.library} installed", hint=hint
-            )
+        named = self.python()
+        if not named or self.library not in _versions(named, (self.library, *self.others)):
+            raise self.missing()
         return named
 
     def versions(self) -> Mapping[str, str]:
         """The library's and those of what it stands on, as they are installed there."""
-        named = os.environ.get(self.variable)
+        named = self.python()
         found = _versions(named, (self.library, *self.others)) if named else {}
         return found if self.library in found else {self.library: "not installed"}
+
+
+class NamedSettings(ElsewhereSettings, frozen=True, kw_only=True):
+    """Chooses a peer whose interpreter is named by an environment variable."""
+
+    variable: ClassVar[str]
+    stamp: ClassVar[str]
+    """What `make` calls its environment."""
+
+    def python(self) -> str | None:
+        """What the variable says."""
+        return os.environ.get(self.variable)
+
+    def missing(self) -> SettingError:
+        """How to make one."""
+        return SettingError(
+            self.variable,
+            self.python(),
+            expected=f"the Python of an environment with {self.library}, which needs versions of its own",
+            hint=f"In Paceline's checkout run: make {self.stamp}, then {self.variable}={self.stamp}/bin/python paceline "
+            "compare ...",
+        )
 
 
 class ElsewherePeer(Peer):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from paceline.benchmarks import Benchmark
-from paceline.comparison.peers.elsewhere import ElsewhereSettings
+from paceline.comparison.peers.elsewhere import NamedSettings
 from paceline.settings import at_least
 
 
-class HpBandSter(ElsewhereSettings, frozen=True, kw_only=True, tag=True):
+class HpBandSter(NamedSettings, frozen=True, kw_only=True, tag=True):
     """The optimizer `BOHB`.
 
     Args:
