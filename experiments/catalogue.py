@@ -163,7 +163,7 @@ _ALL = (
         f"{BOHB}, 5",
         bayesian_networks.bayesian_networks,
         "the steps of four sweeps of Hyperband, which are 60 full chains, on one worker",
-        10,
+        7,
         "diabetes data (442 rows) for those of the paper; 37 to 1,000 steps for 300 to 10,000, and 16 to 64 units for 16 to "
         "512; as in the authors' code, each evaluation is a chain of its own, paid in full",
     ),
@@ -173,7 +173,7 @@ _ALL = (
         f"{BOHB}, 5",
         ppo.ppo,
         "the repetitions of five sweeps of Hyperband, 315, on one worker",
-        10,
+        11,
         "at most 400 episodes of 100 steps for 3,000 of 200, so that a repetition is over when 20 episodes in a row have lasted "
         "100 steps; batches of 8 to 64 episodes for 8 to 256; 8 to 64 units for 8 to 128; 15 brackets for 16. Policy and value "
         "share a network; a promotion adds to the repetitions that were made",
@@ -184,7 +184,7 @@ _ALL = (
         f"{BOHB}, 5",
         convolutions.convolutions,
         "the epochs of two sweeps of Hyperband, which are 25 full trainings, on 19 workers",
-        10,
+        8,
         "digits of 8 by 8 pixels, 400 to learn from, for CIFAR-10; two convolutions for a residual network; 2, 6, 18 and 54 "
         "epochs for 22, 66, 200 and 600, at a constant learning rate; cutout to half sides of 3 for 10; 8 brackets for 16",
     ),
