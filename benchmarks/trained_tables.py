@@ -4,8 +4,8 @@
     python benchmarks/trained_tables.py                                  seconds
     python benchmarks/trained_tables.py --markdown docs/benchmarks.md    and the figures of that page anew
 
-Rank correlations are Spearman's over all configs, and over the half that ends up better; a training that diverged ranks
-last, and ties share their ranks. Needs the extra `compare`.
+Rank correlations are Spearman's over all configs, and over those that end up below the median loss; a training that
+diverged ranks last, and ties share their ranks. Needs the extra `compare`.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _losses() -> Table:
 
 
 def _correlations() -> Table:
-    header = ("table", "2 %", "10 %", "a third", "2 %, better half", "10 %", "a third", "test at R")
+    header = ("table", "2 %", "10 %", "a third", "2 %, below the median", "10 %", "a third", "test at R")
     rows = []
     for name in RECIPES:
         table = _read(name)
@@ -76,7 +76,7 @@ def _correlations() -> Table:
         valid, test = (np.where(is_lost, np.inf, table[part]) for part in ("valid", "test"))
         resources = table["resources"]
         columns = [np.abs(resources - share * resources[-1]).argmin() for share in LOW]
-        better = valid[:, -1] <= np.median(valid[:, -1])
+        better = valid[:, -1] < np.median(valid[:, -1])
         rows.append(
             (
                 name,

@@ -1,4 +1,8 @@
-"""BOHB on a Bayesian neural network whose chains take 37 to 1,000 steps (Falkner et al. 2018, 5)."""
+"""BOHB on a Bayesian neural network whose chains take 37 to 1,000 steps (Falkner et al. 2018, 5).
+
+The claim holds, and says little: all four methods end level, and no difference is beyond its interval. On so few rows
+any step size that is neither too small nor too large does, which seven random chains have nearly found already.
+"""
 
 from __future__ import annotations
 

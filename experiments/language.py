@@ -3,6 +3,10 @@
 Both hand over the network with the lowest perplexity so far on the text to select by, whatever its age; it is judged by
 another text. ASHA trains to R = 64 units, η = 4. Of populations there are two readings, with 20 members each: one that takes
 all of the time, so that its members are trained to 2R; and two of them, one after the other, whose members are trained to R.
+
+Both verdicts hold by their margin alone. In the paper ASHA is ahead; here the population ends lower under either reading, by
+differences whose intervals exclude 0, and ASHA leads, within its interval, in the first eighth only. Whoever reads the 2 %
+should know that perplexity per character has a floor near 1.6 on this text.
 """
 
 from __future__ import annotations

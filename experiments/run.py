@@ -29,6 +29,8 @@ from evidence import as_text, verdict_table
 from experiment import RESULTS, Experiment, Result, run, store, stored
 from results_page import write
 
+from paceline.errors import SettingError
+
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results.md"
 
@@ -60,7 +62,11 @@ def main() -> int:
         parser.error("name an experiment, or --all; --list names them")
     status = 0
     for name in names:
-        status |= _one(EXPERIMENTS[name], arguments)
+        try:
+            status |= _one(EXPERIMENTS[name], arguments)
+        except SettingError as error:  # something that it needs is not there
+            print(f"{name} was not measured: {error}", file=sys.stderr)
+            status = 2
     if arguments.page or (arguments.record and names):
         write(PAGE, stored(), EXPERIMENTS)
     return status

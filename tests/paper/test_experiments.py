@@ -1,6 +1,7 @@
 """The papers' experiments by name: what is read off runs, how results are kept, and the page that they make."""
 
 import math
+import pickle
 import subprocess
 import sys
 import time
@@ -17,6 +18,9 @@ from evidence import Finding, Lab, Table, Verdict
 from experiment import RESULTS, Experiment, Resources, Result, run, store, stored
 from results_page import write
 from targets import censored, compared, interval, rare_regret, ratio_of_medians, reached, times_to
+
+from paceline.benchmarks import benchmark
+from paceline.rng import uniforms_for
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "results.md"
@@ -180,6 +184,37 @@ def test_what_is_not_reached_counts_at_the_end_of_the_budget(group):
     assert np.isinf(times).all()
     assert censored(times, group.end("time")).tolist() == [[5.0] * 5]
     assert reached(times, group.end("time")) == "0 of 5"
+
+
+def test_a_larger_training_is_the_same_but_for_its_seconds():
+    from larger import Larger
+
+    once, larger = benchmark(TASK), Larger(TASK, 100.0)
+    config = once.space.sample(uniforms_for(0, "larger"))
+    assert larger.loss(config, 4) == once.loss(config, 4)
+    assert larger.regret(config) == once.regret(config)
+    assert larger.seconds(0, config, 16) == 100.0 * once.seconds(0, config, 16)
+    assert larger.full_seconds == 100.0 * once.full_seconds
+    assert larger.fingerprint not in {once.fingerprint, Larger(TASK, 10.0).fingerprint}
+    again = pickle.loads(pickle.dumps(larger))
+    assert (again.fingerprint, again.seconds(0, config, 5)) == (
+        larger.fingerprint,
+        larger.seconds(0, config, 5),
+    )
+
+
+def test_speed_up_is_of_when_random_search_came_to_its_level(monkeypatch):
+    """Random search has its last level at 4 of 10 already; the method has it at 1: four times sooner, not ten."""
+    import networks
+
+    def paths(_, method, grid):
+        falls = {"random": 4.0, "bohb": 1.0}[method]
+        return np.where(grid >= falls, 0.5, 1.0)[None, :, None].repeat(3, axis=2)
+
+    monkeypatch.setattr(networks, "_paths", paths)
+    found = networks._speed_up(None, "BOHB", 10.0)
+    assert found.value == pytest.approx(4.0, rel=0.03)
+    assert found.low == found.high == found.value
 
 
 def test_ratios_are_of_medians_and_geometric_over_tasks():

@@ -132,7 +132,7 @@ def open_table(name: str) -> Benchmark:
             "benchmark",
             name,
             expected="a table that has been made",
-            hint=f"Run: paceline tables {name}. It trains {len(rows(recipe))} configs, once; about "
-            f"{recipe.minutes:g} minutes on two cores.",
+            hint=f"Run: paceline tables {name}. It trains {len(rows(recipe))} configs, once; minutes on two cores, about: "
+            f"{recipe.minutes:g}.",
         )
     return Table(file)
