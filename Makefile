@@ -84,7 +84,7 @@ tables: .make/compare ## benchmarks that are trained here, once: networks and su
 # Peers that run in an environment of their own are told of it by these variables.
 ELSEWHERE := PACELINE_HPBANDSTER_PYTHON=.make/hpbandster/bin/python PACELINE_DEHB_PYTHON=.make/dehb/bin/python
 
-compare-peers: .make/bench .make/hpbandster .make/dehb ## other libraries' optimizers beside ours on four tasks in PACELINE_DATA, 5 seeds (30 minutes)
+compare-peers: .make/bench .make/hpbandster .make/dehb ## other libraries' optimizers beside ours on four tasks in PACELINE_DATA, 5 seeds (an hour or more)
 	$(ELSEWHERE) $(BIN)/paceline compare random asha bohb syne-tune-asha syne-tune-bohb syne-tune-bore hpbandster-bohb \
 		smac-hyperband smac-blackbox dehb --benchmark counting_ones/4 --benchmark lcbench/146212 --benchmark rbv2_xgboost/54 \
 		--benchmark taskset/imdb_patch32_GRU64_avg_bs128 --seeds 5 --budget 20 --cache .make/runs --output .make/compare-peers --force

@@ -21,7 +21,7 @@ from paceline.schedulers.rungs import rung_resources
 NO_SKIPS = os.environ.get("PACELINE_NO_SKIPS") == "1"
 BRACKETS = ("hpbandster-bohb", "dehb")
 """Those whose brackets are HpBandSter's."""
-SECONDS = {"syne-tune-bore": 14.0, "smac-hyperband": 24.0}
+SECONDS = {"syne-tune-bore": 20.0, "smac-hyperband": 24.0}
 """Of virtual time, for those that think for long."""
 DEFAULT_SECONDS = 40.0
 
