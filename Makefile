@@ -72,17 +72,17 @@ compare-quick: .make/compare ## six methods on six real tasks in PACELINE_DATA, 
 		--benchmark taskset/imdb_patch32_GRU64_avg_bs128 --benchmark taskset/imdb_patch128_LSTM128_avg_bs64 \
 		--benchmark rbv2_xgboost/54 --benchmark rbv2_rpart/1056 --cache .make/runs --output .make/compare-quick --force
 
-experiment: .make/experiments ## one of the papers' experiments: make experiment NAME=five-hundred-workers; without NAME, a list
-	$(BIN)/python experiments/run.py $(or $(NAME),--list)
+# Peers that run in an environment of their own are told of it by these variables.
+ELSEWHERE := PACELINE_HPBANDSTER_PYTHON=.make/hpbandster/bin/python PACELINE_DEHB_PYTHON=.make/dehb/bin/python
 
-experiments: .make/experiments ## all of them, with PACELINE_DATA: the evidence for docs/results.md (three hours)
-	$(BIN)/python experiments/run.py --all
+experiment: .make/experiments ## one of the papers' experiments: make experiment NAME=five-hundred-workers; without NAME, a list
+	$(ELSEWHERE) $(BIN)/python experiments/run.py $(or $(NAME),--list)
+
+experiments: .make/experiments .make/hpbandster .make/dehb tables ## all of them, with PACELINE_DATA: the evidence for docs/results.md (three hours)
+	$(ELSEWHERE) $(BIN)/python experiments/run.py --all
 
 tables: .make/compare ## benchmarks that are trained here, once: networks and support vector machines (15 minutes)
 	$(BIN)/paceline tables --all
-
-# Peers that run in an environment of their own are told of it by these variables.
-ELSEWHERE := PACELINE_HPBANDSTER_PYTHON=.make/hpbandster/bin/python PACELINE_DEHB_PYTHON=.make/dehb/bin/python
 
 compare-peers: .make/bench .make/hpbandster .make/dehb ## other libraries' optimizers beside ours on four tasks in PACELINE_DATA, 5 seeds (an hour or more)
 	$(ELSEWHERE) $(BIN)/paceline compare random asha bohb syne-tune-asha syne-tune-bohb syne-tune-bore hpbandster-bohb \

@@ -321,12 +321,21 @@ _ALL = (
     ),
     Experiment(
         "comparison",
-        "All methods and the peers, on four families of real tasks",
+        "All methods and most peers, on four families of real tasks",
         "ours",
         comparison.full,
         "30 full trainings' worth of worker time on 8 workers, and as much resource",
         30,
-        needs=("data", "peers"),
+        needs=("data", "peers", "interpreters"),
+    ),
+    Experiment(
+        "costly-peers",
+        "The peers that think longest, on four real tasks",
+        "ours",
+        comparison.costly,
+        "30 full trainings' worth of worker time on 8 workers, and as much resource",
+        20,
+        needs=("data", "peers", "interpreters"),
     ),
     Experiment(
         "honesty",

@@ -21,7 +21,7 @@ from evidence import Finding, Lab
 RESULTS = Path(__file__).parent / "results"
 """What the page is made of."""
 
-Need = Literal["data", "tables", "peers", "torch"]
+Need = Literal["data", "tables", "peers", "interpreters"]
 
 
 class Experiment(msgspec.Struct, frozen=True):
@@ -35,7 +35,8 @@ class Experiment(msgspec.Struct, frozen=True):
         spends: what every run of every method is given, in words.
         scaled: what is smaller than in the paper, or made up, in words; empty if nothing is.
         minutes: on two cores, about.
-        needs: `data` is the folder `PACELINE_DATA`, `tables` those that `paceline tables` makes, `peers` the extra.
+        needs: `data` is the folder `PACELINE_DATA`, `tables` those that `paceline tables` makes, `peers` the extra,
+            `interpreters` the environments of peers that have one of their own.
         page: of the documentation, if the figures behind the verdicts stand there already.
     """
 

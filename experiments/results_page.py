@@ -62,7 +62,7 @@ def _needs(it: Experiment) -> str:
         "data": "the folder `PACELINE_DATA`",
         "tables": "`make tables`",
         "peers": "the extra `peers`",
-        "torch": "the extra `torch`",
+        "interpreters": "`make .make/hpbandster .make/dehb`",
     }
     return f" with {' and '.join(words[need] for need in it.needs)}" if it.needs else ""
 
