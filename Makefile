@@ -78,7 +78,7 @@ ELSEWHERE := PACELINE_HPBANDSTER_PYTHON=.make/hpbandster/bin/python PACELINE_DEH
 experiment: .make/experiments ## one of the papers' experiments: make experiment NAME=five-hundred-workers; without NAME, a list
 	$(ELSEWHERE) $(BIN)/python experiments/run.py $(or $(NAME),--list)
 
-experiments: .make/experiments .make/hpbandster .make/dehb tables ## all of them, with PACELINE_DATA: the evidence for docs/results.md (three hours)
+experiments: .make/experiments .make/hpbandster .make/dehb tables ## all of them, with PACELINE_DATA: the evidence for docs/results.md (four hours)
 	$(ELSEWHERE) $(BIN)/python experiments/run.py --all
 
 tables: .make/compare ## benchmarks that are trained here, once: networks and support vector machines (15 minutes)

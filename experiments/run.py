@@ -39,7 +39,7 @@ def main() -> int:
     """Measure, print, keep."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="of experiments; --list has them all")
-    parser.add_argument("--all", action="store_true", help="all experiments, about three hours on two cores")
+    parser.add_argument("--all", action="store_true", help="all experiments, about four hours on two cores")
     parser.add_argument("--list", action="store_true", help="name all experiments, and end")
     parser.add_argument("--quick", action="store_true", help="few seeds; never recorded")
     parser.add_argument("--record", action="store_true", help="keep the results, and renew docs/results.md")
