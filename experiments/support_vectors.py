@@ -73,7 +73,7 @@ def support_vectors(lab: Lab) -> Finding:
             f"× {beside_random}",
             "≤ × 0.5",
             beside_random.value <= 0.5,
-            lab.is_decisive,
+            must_hold=False,
         ),
         Verdict(
             "support vectors: BOHB's mean regret at the end less Hyperband's",
@@ -81,7 +81,7 @@ def support_vectors(lab: Lab) -> Finding:
             str(gap),
             "≤ 0",
             gap.value <= 0,
-            lab.is_decisive,
+            must_hold=False,
         ),
     ]
     rows = tuple(
