@@ -67,7 +67,7 @@ population-gan: .make/population ## likewise, of a generative adversarial networ
 population-sequence: .make/population ## likewise, of a recurrent network on text (3 minutes)
 	$(BIN)/python examples/population_sequence.py
 
-compare-quick: .make/compare ## six methods on six real tasks in PACELINE_DATA, 20 seeds, 8 workers: a table and a page (3 minutes)
+compare-quick: .make/compare ## six methods on six real tasks in PACELINE_DATA, 20 seeds, 8 workers: a table and a page (2 minutes)
 	$(BIN)/paceline compare random random-2x tpe asha bohb recommended --benchmark lcbench/146212 --benchmark lcbench/189862 \
 		--benchmark taskset/imdb_patch32_GRU64_avg_bs128 --benchmark taskset/imdb_patch128_LSTM128_avg_bs64 \
 		--benchmark rbv2_xgboost/54 --benchmark rbv2_rpart/1056 --cache .make/runs --output .make/compare-quick --force

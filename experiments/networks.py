@@ -58,7 +58,7 @@ def networks(lab: Lab) -> Finding:
             str(late),
             "≥ 10",
             late.value >= 10,
-            lab.is_decisive,
+            must_hold=False,
         ),
     ]
     return Finding(verdicts, [_regrets(group, task) for task in group.tasks])
