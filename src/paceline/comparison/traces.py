@@ -1,8 +1,8 @@
 """What is read off a run, whoever ran it: its incumbents, and what had been spent when each came to be.
 
 One definition of the incumbent for all methods: the best loss observed at the highest resource. It is scored by its
-config's true value, which no method sees, or, where training is real and has no noise, by that loss. A second one, of the best at the highest resource that any trial has reached so
-far, shows what could have been had earlier.
+config's true value, which no method sees, or, where training is real and has no noise, by that loss. A second one, of the
+best at the highest resource that any trial has reached so far, shows what could have been had earlier.
 """
 
 from __future__ import annotations

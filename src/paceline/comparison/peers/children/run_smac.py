@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import joblib
@@ -34,7 +35,7 @@ class Facade:
         budgets = {"min_budget": task["min_resource"], "max_budget": task["max_resource"]}
         scenario = Scenario(
             build(task["space"], seed=task["seed"]),
-            output_directory=self._folder.name,
+            output_directory=Path(self._folder.name),
             deterministic=True,
             n_trials=task["n_trials"],
             seed=task["seed"],
