@@ -169,7 +169,7 @@ def compare(
 
 def _make_folder(output: Path) -> None:
     try:
-        output.mkdir(exist_ok=True)
+        output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Misuse(f"cannot make the folder {output}: {error.strerror or error}.") from error
 
