@@ -325,7 +325,7 @@ _ALL = (
         "ours",
         comparison.full,
         "30 full trainings' worth of worker time on 8 workers, and as much resource",
-        30,
+        35,
         needs=("data", "peers", "interpreters"),
     ),
     Experiment(
