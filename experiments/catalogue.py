@@ -334,7 +334,7 @@ _ALL = (
         "ours",
         comparison.costly,
         "30 full trainings' worth of worker time on 8 workers, and as much resource",
-        20,
+        40,
         needs=("data", "peers", "interpreters"),
     ),
     Experiment(
@@ -352,7 +352,7 @@ _ALL = (
         "ours",
         comparison.sensitivity,
         "30 full trainings' worth of worker time on 8 workers, and as much resource",
-        15,
+        5,
         needs=("data",),
     ),
 )
