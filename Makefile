@@ -92,7 +92,7 @@ compare-peers: .make/bench .make/hpbandster .make/dehb ## other libraries' optim
 test-peers: .make/bench .make/hpbandster .make/dehb ## the tests of the peers, none skipped
 	$(ELSEWHERE) PACELINE_NO_SKIPS=1 $(BIN)/python -m pytest -q -n 2 --dist worksteal tests/comparison
 
-honesty: .make/compare ## is a comparison honest: a method with itself, and one with a handicap, 100 times (15 minutes)
+honesty: .make/compare ## is a comparison honest: a method with itself, and two with a handicap, 100 times (25 minutes)
 	$(BIN)/python benchmarks/honesty.py
 
 million: .make/compare ## a million jobs of ASHA on a surrogate in PACELINE_DATA, on one core (10 minutes)
