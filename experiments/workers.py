@@ -174,7 +174,8 @@ def _on_known(
         below: likewise.
 
     Returns:
-        The ratio on the tasks where half of the runs of both reach the target; and in words which tasks these are.
+        The ratio on the tasks where half of the runs of both reach the target; and in words how many these are. It was taken
+        over all tasks at first: docs/results.md has both.
     """
     (first, mine), (second, other) = above, below
     is_known = first.is_known(mine) & second.is_known(other)
